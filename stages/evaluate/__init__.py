@@ -1,0 +1,1 @@
+"""One variant of one adapter to predictions and scores."""

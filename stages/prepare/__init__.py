@@ -1,0 +1,1 @@
+"""Clean corpus to examples."""

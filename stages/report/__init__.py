@@ -1,0 +1,1 @@
+"""What the stages measured, published where Git keeps it."""

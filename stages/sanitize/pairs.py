@@ -1,0 +1,41 @@
+"""A list of input/output pairs, the guide's dataset form, cleaned item by item.
+
+    [{"input": "<div>…", "output": {"name": "X200"}, "layout": "card"}]  ->  the same JSON, inputs as product text
+
+An item that is no pair is left as it is: `prepare` rejects it by its index.
+"""
+
+import json
+from typing import Any
+
+from stages.documents import fold_space
+from stages.sanitize.parsers import Unreadable
+from stages.sanitize.product import product_text
+
+
+def clean_pairs(text: str, lines: bool) -> str:
+    """Clean every pair of a JSON list, or of JSON lines.
+
+    Raises:
+        Unreadable: the text is not JSON, or not a list.
+    """
+    items = [_parse(line, f"line {n}: ") for n, line in enumerate(text.splitlines()) if line.strip()] if lines else _parse(text, "")
+    if not isinstance(items, list):
+        raise Unreadable(f"a list of pairs was expected, not a JSON {type(items).__name__}")
+    return json.dumps([_clean(item) for item in items], ensure_ascii=False, indent=1) + "\n"
+
+
+def _parse(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Unreadable(f"not JSON: {where}{error}") from error
+    except RecursionError as error:
+        raise Unreadable(f"not JSON: {where}nested too deeply") from error
+
+
+def _clean(item: Any) -> Any:
+    if not isinstance(item, dict) or not isinstance(item.get("input"), str):
+        return item
+    clean = product_text if isinstance(item.get("output"), dict) else fold_space
+    return {**item, "input": clean(item["input"])}

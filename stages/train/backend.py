@@ -1,0 +1,104 @@
+"""The base with a fresh adapter on it: by unsloth on CUDA, by transformers and peft anywhere.
+
+unsloth refuses to be imported without a GPU, and must be imported before peft and transformers with one: so the choice
+is made first, and each backend imports its own libraries.
+"""
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stages.command import Failure
+from stages.params import Lora, Train
+
+LINEAR_OF_LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+def choose(wanted: str) -> str:
+    """`unsloth` or `peft`, for this machine.
+
+    Raises:
+        Failure: unsloth is demanded and cannot run here.
+    """
+    possible = torch.cuda.is_available() and importlib.util.find_spec("unsloth") is not None
+    if wanted == "unsloth" and not possible:
+        raise Failure("train.backend is unsloth, which needs a CUDA GPU and requirements.txt; set it to auto or peft")
+    return "unsloth" if wanted != "peft" and possible else "peft"
+
+
+def device() -> str:
+    """What training will run on, in words."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"CPU, {torch.get_num_threads()} threads (no CUDA GPU found)"
+
+
+def dtype_of(wanted: str) -> torch.dtype:
+    """The type of the frozen weights: `auto` is bfloat16 where the device computes in it, else float16 or float32."""
+    if wanted != "auto":
+        return getattr(torch, wanted)  # type: ignore[no-any-return]
+    if torch.cuda.is_available():
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+
+
+def load(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: int) -> Any:
+    """The base at `base`, frozen, with a fresh adapter; seeded, so that its initial weights are always the same."""
+    make = _with_unsloth if choose(section.backend) == "unsloth" else _with_peft
+    return make(base, lora, section, max_seq_len, seed)
+
+
+def _with_peft(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: int) -> Any:
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig, set_seed
+
+    dtype = dtype_of(section.dtype)
+    quantisation = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+    model = AutoModelForCausalLM.from_pretrained(
+        base,
+        dtype=dtype,
+        quantization_config=quantisation if section.load_in_4bit else None,
+        attn_implementation=section.attention,
+        local_files_only=True,
+    )
+    model.config.use_cache = False
+    if section.load_in_4bit:
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=section.gradient_checkpointing)
+    config = LoraConfig(
+        task_type="CAUSAL_LM",
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        bias=lora.bias,
+        target_modules=lora.target_modules,
+        use_rslora=lora.rslora,
+    )
+    set_seed(seed)
+    return get_peft_model(model, config)
+
+
+def _with_unsloth(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: int) -> Any:
+    from unsloth import FastLanguageModel
+
+    targets = LINEAR_OF_LLAMA if lora.target_modules == "all-linear" else lora.target_modules
+    model, _ = FastLanguageModel.from_pretrained(
+        model_name=str(base),
+        max_seq_length=max_seq_len,
+        dtype=dtype_of(section.dtype),
+        load_in_4bit=section.load_in_4bit,
+        load_in_16bit=not section.load_in_4bit,
+        local_files_only=True,
+    )
+    return FastLanguageModel.get_peft_model(
+        model,
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        bias=lora.bias,
+        target_modules=targets,
+        use_rslora=lora.rslora,
+        use_gradient_checkpointing="unsloth" if section.gradient_checkpointing else False,
+        random_state=seed,
+    )
