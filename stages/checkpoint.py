@@ -1,6 +1,6 @@
 """Models on disk: loading a base with or without its adapter, hashing weights, checking that there is room.
 
-    model, tokenizer = load(Path("models/base"), "float32", adapter=Path("models/adapters/products"))
+model, tokenizer = load(Path("models/base"), "float32", adapter=Path("models/adapters/products"))
 """
 
 import hashlib
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging
 
@@ -44,6 +43,8 @@ def load(folder: Path, dtype: str, adapter: Path | None) -> tuple[Any, PreTraine
     if adapter is not None:
         if not (adapter / "adapter_config.json").is_file():
             raise Failure(f"{adapter} holds no adapter; run `dvc repro` to make it, or `dvc pull` to fetch it")
+        from peft import PeftModel  # five seconds to import: only where there is an adapter
+
         try:
             model = PeftModel.from_pretrained(model, adapter)
         except (RuntimeError, ValueError) as error:

@@ -32,6 +32,19 @@ def run(main: Callable[[], None]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Lines:
+    """A file for tqdm that gets a line, not a carriage return, for every update."""
+
+    def write(self, text: str) -> None:
+        if text.strip():
+            sys.stderr.write(text.strip() + "\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def progress(**options: Any) -> Any:
     """A tqdm bar; where there is no terminal, a plain line every ten seconds."""
-    return tqdm(**options, mininterval=0.2 if sys.stderr.isatty() else 10, dynamic_ncols=True)
+    if sys.stderr.isatty():
+        return tqdm(**options, dynamic_ncols=True)
+    return tqdm(**options, file=_Lines(), mininterval=10, ncols=100)

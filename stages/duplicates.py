@@ -46,10 +46,14 @@ class Twins:
         if twin is not None:
             return "near_duplicate", f"of {twin[0]}, similarity {twin[1]:.2f}"
         self._exact[digest] = name
+        self.remember(name, minhash)
+        return None
+
+    def remember(self, name: str, minhash: RMinHash) -> None:
+        """Remember a text by its signature, duplicate or not."""
         self._lsh.insert(len(self._signatures), minhash)
         self._signatures.append(minhash)
         self._names.append(name)
-        return None
 
     def nearest(self, minhash: RMinHash) -> tuple[str, float] | None:
         """The most similar remembered text at or above the threshold, with its similarity."""

@@ -1,29 +1,32 @@
 """Greedy answers from any variant of an adapter, by transformers or by llama.cpp, from the same prompt token ids.
 
-    base      models/base                              transformers
-    adapter   models/base + models/adapters/A          transformers
-    merged    models/merged/A                          transformers
-    f16       models/gguf/A/f16.gguf                   llama.cpp
-    q4_k_m    models/gguf/A/q4_k_m.gguf                llama.cpp
+base      models/base                              transformers
+adapter   models/base + models/adapters/A          transformers
+merged    models/merged/A                          transformers
+f16       models/gguf/A/f16.gguf                   llama.cpp
+q4_k_m    models/gguf/A/q4_k_m.gguf                llama.cpp
 
-    engine = open_engine("q4_k_m", "products", Path("models"), section)
-    engine.answer([[1, 9690, 198, ...]], max_new_tokens=128)  ->  [Answer(text='{"name": …}', stopped=True)]
+engine = open_engine("q4_k_m", "products", Path("models"), section)
+engine.answer([[1, 9690, 198, ...]], max_new_tokens=128)  ->  [Answer(text='{"name": …}', stopped=True)]
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
 import xllamacpp
+from torch.nn.functional import cross_entropy
 
 from stages import checkpoint
 from stages.command import Failure, progress
 from stages.params import VARIANTS, Evaluate
 
 T = TypeVar("T")
+IGNORED = -100
+LOSS_ROWS = 8  # rows of like length scored together
 
 
 @dataclass(frozen=True)
@@ -100,15 +103,26 @@ class Transformers:
         return Answer(self.tokenizer.decode(kept, skip_special_tokens=True), stopped)
 
     @torch.inference_mode()
-    def loss(self, rows: Iterable[tuple[list[int], list[int]]]) -> tuple[float, int]:
+    def loss(self, rows: list[tuple[list[int], list[int]]]) -> tuple[float, int]:
         """Sum of the cross-entropy over the targets of (prompt, target) rows, in nats, and their number of tokens."""
         total, count = 0.0, 0
-        for prompt, target in rows:
-            ids = torch.tensor([[*prompt, *target]], device=self.model.device)
-            known = max(len(prompt), 1)  # without a prompt, the first token has nothing to be predicted from
-            logits = self.model(input_ids=ids, logits_to_keep=ids.shape[1] - known + 1).logits[0, :-1].float()
-            total += float(torch.nn.functional.cross_entropy(logits, ids[0, known:], reduction="sum"))
-            count += ids.shape[1] - known
+        bar = progress(total=len(rows), desc="loss", unit="row")
+        for part in batches(sorted(rows, key=lambda row: len(row[0]) + len(row[1])), LOSS_ROWS):
+            longest = max(len(prompt) + len(target) for prompt, target in part)
+            places = longest - min(max(len(prompt), 1) for prompt, _ in part) + 1  # the first token is never predicted
+            ids = torch.full((len(part), longest), self.tokenizer.pad_token_id, device=self.model.device)
+            labels = torch.full_like(ids, IGNORED)
+            for index, (prompt, target) in enumerate(part):
+                end = len(prompt) + len(target)
+                ids[index, :end] = torch.tensor([*prompt, *target])
+                labels[index, max(len(prompt), 1) : end] = ids[index, max(len(prompt), 1) : end]
+            mask = (torch.arange(longest) < torch.tensor([[len(p) + len(t)] for p, t in part])).long().to(ids.device)
+            logits = self.model(input_ids=ids, attention_mask=mask, logits_to_keep=places).logits[:, :-1].float()
+            wanted = labels[:, -(places - 1) :]
+            total += float(cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum"))
+            count += int((wanted != IGNORED).sum())
+            bar.update(len(part))
+        bar.close()
         return total, count
 
 

@@ -1,11 +1,11 @@
-"""The example: one thing to learn or to be tested on, between `prepare` and everything after it.
+r"""The example: one thing to learn or to be tested on, between `prepare` and everything after it.
 
-    {"example_id": "1f0c…-3", "task": "extract", "doc_ids": ["1f0c…"], "group": "card-list", "language": "fr",
-     "input": "# X200\\n[price] 12 €", "output": {"name": "X200", "price": "12 €"}}
+{"example_id": "1f0c…-3", "task": "extract", "doc_ids": ["1f0c…"], "group": "card-list", "language": "fr",
+ "input": "# X200\\n[price] 12 €", "output": {"name": "X200", "price": "12 €", "category": null}}
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Example:
     group: str
     language: str
     input: str
-    output: dict[str, str] | str
+    output: Mapping[str, str | None] | str
 
     @property
     def target(self) -> str:

@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from gguf import GGUFReader
@@ -35,8 +36,8 @@ llama_cpp.model_quantize(sys.argv[1], sys.argv[2], settings)
 """  # in a process of its own: cyllama and xllamacpp each bring a llama.cpp
 
 
-def convert(merged: Path, out: Path, name: str) -> None:
-    """Write a model folder as a 16-bit GGUF file.
+def convert(merged: Path, out: Path, metadata: dict[str, str]) -> None:
+    """Write a model folder as a 16-bit GGUF file with `metadata` (keys of the GGUF specification) in it.
 
     Raises:
         Failure: the converter is not installed, or refuses the model.
@@ -44,8 +45,11 @@ def convert(merged: Path, out: Path, name: str) -> None:
     script = CONVERTER / "convert_hf_to_gguf.py"
     if not script.is_file():
         raise Failure(f"gguf: {script} is missing; run `make setup`")
-    arguments = [str(merged), "--outfile", str(out), "--outtype", "f16", "--model-name", name]
-    _run([sys.executable, str(script), *arguments], "converter", {"PYTHONPATH": str(CONVERTER)})
+    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as override:
+        json.dump(metadata, override)
+        override.flush()
+        arguments = [str(merged), "--outfile", str(out), "--outtype", "f16", "--metadata", override.name]
+        _run([sys.executable, str(script), *arguments], "converter", {"PYTHONPATH": str(CONVERTER)})
 
 
 def quantise(source: Path, out: Path, quantisation: str, threads: int) -> None:
@@ -80,7 +84,9 @@ def modelfile(gguf: str, prompter: Prompter, system: str, section: Gguf, stop: s
     )
 
 
-def export(merged: Path, out: Path, name: str, task: params.Task, prompt: Prompt, section: Gguf) -> dict[str, dict[str, float]]:
+def export(
+    merged: Path, out: Path, metadata: dict[str, str], task: params.Task, prompt: Prompt, section: Gguf
+) -> dict[str, dict[str, float]]:
     """Write all files of one adapter.
 
     Returns:
@@ -90,7 +96,7 @@ def export(merged: Path, out: Path, name: str, task: params.Task, prompt: Prompt
     tokenizer = checkpoint.load_tokenizer(merged)
     prompter = Prompter(tokenizer, prompt)
     f16 = out / "f16.gguf"
-    convert(merged, f16, name)
+    convert(merged, f16, metadata)
     for quantisation in section.quantisations:
         if quantisation != "f16":
             quantise(f16, out / f"{quantisation}.gguf", quantisation, section.threads)
@@ -120,10 +126,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write, e.g. models/gguf/products")
     arguments = parser.parse_args()
     loaded = params.load()
-    task = next((task for task in loaded.adapter(arguments.adapter).tasks if task != "continue"), "faq")
+    task: params.Task = next((task for task in loaded.adapter(arguments.adapter).tasks if task != "continue"), "faq")
     shutil.rmtree(arguments.out, ignore_errors=True)
-    name = f"{loaded.base.name}-{arguments.adapter}"
-    record = export(arguments.merged, arguments.out, name, task, loaded.prompt, loaded.gguf)
+    metadata = {"general.name": f"{loaded.base.name} {arguments.adapter}", "general.license": loaded.base.licence}
+    record = export(arguments.merged, arguments.out, metadata, task, loaded.prompt, loaded.gguf)
     sizes = ", ".join(f"{key} {value['bytes'] / 1e6:.0f} MB" for key, value in record.items())
     print(f"gguf {arguments.adapter}: {sizes}")
 

@@ -49,9 +49,7 @@ def proof(wanted: list[torch.Tensor], found: list[torch.Tensor]) -> dict[str, fl
     """
     one, other = torch.cat(wanted), torch.cat(found)
     difference = (one - other).abs()
-    divergence = torch.nn.functional.kl_div(
-        other.log_softmax(-1), one.log_softmax(-1), log_target=True, reduction="batchmean"
-    )
+    divergence = torch.nn.functional.kl_div(other.log_softmax(-1), one.log_softmax(-1), log_target=True, reduction="batchmean")
     return {
         "max_logit_difference": float(difference.max()),
         "mean_logit_difference": float(difference.mean()),

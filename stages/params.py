@@ -44,11 +44,11 @@ class PackageSource(Section):
 
 
 class HubSource(Section):
-    """A model repository of the Hugging Face hub at one commit."""
+    """A model repository of the Hugging Face hub; `revision` is a commit, or a branch or tag, which may move."""
 
     kind: Literal["hub"]
     repo: str
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    revision: str
 
 
 class FolderSource(Section):
@@ -58,13 +58,16 @@ class FolderSource(Section):
     path: str
 
 
+Source = PackageSource | HubSource | FolderSource
+
+
 class BaseSection(Section):
     """Which pretrained model everything starts from."""
 
     name: str
     licence: str
     dtype: Literal["float16", "bfloat16"]
-    source: Annotated[PackageSource | HubSource | FolderSource, Field(discriminator="kind")]
+    source: Annotated[Source, Field(discriminator="kind")]
 
 
 class Ingest(Section):
@@ -151,7 +154,7 @@ class AdapterTraining(Section):
     warmup_steps: Count
     weight_decay: Annotated[float, Field(ge=0)]
     max_grad_norm: Rate
-    optimiser: Literal["adamw_torch", "adamw_8bit"]
+    optimiser: Literal["adamw_torch_fused", "adamw_8bit"]
     log_steps: Positive
     valid_steps: Positive
 
@@ -255,7 +258,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
         values = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise Failure(f"{path} does not exist here; run from the root of the repository") from error
-    except YAMLError as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise Failure(f"{path} is not YAML: {error}") from error
     try:
         return Params.model_validate(values)
@@ -279,6 +282,9 @@ def _fields_at(location: tuple[Any, ...]) -> list[str]:
     model: Any = Params
     for part in location:
         model = {
-            "adapters": Adapter, "package": PackageSource, "hub": HubSource, "folder": FolderSource,
+            "adapters": Adapter,
+            "package": PackageSource,
+            "hub": HubSource,
+            "folder": FolderSource,
         }.get(part) or (model.model_fields[part].annotation if part in model.model_fields else model)
     return sorted(model.model_fields)

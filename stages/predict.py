@@ -56,7 +56,11 @@ def read_inputs(path: Path) -> list[str]:
     if not path.is_file():
         raise Failure(f"predict: {path} does not exist")
     inputs = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise Failure(f"predict: {path} is not UTF-8: {error}") from error
+    for number, line in enumerate(lines if lines != [""] else [], start=1):
         try:
             found = json.loads(line)["input"]
         except (ValueError, KeyError, TypeError):
@@ -69,6 +73,7 @@ def read_inputs(path: Path) -> list[str]:
 
 def write_replies(path: Path, replies: list[Reply]) -> None:
     """Write replies as JSON lines, beside the target first: a broken run leaves no half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     lines = (json.dumps({"output": reply.output, "raw": reply.raw}, ensure_ascii=False) + "\n" for reply in replies)
     partial.write_text("".join(lines), encoding="utf-8")

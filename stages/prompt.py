@@ -99,4 +99,6 @@ def _without_middle(text: str, offsets: list[tuple[int, int]], kept: int) -> str
     """`text` with only `kept` of its tokens: two thirds from its head, one third from its tail."""
     head = kept * 2 // 3
     tail = kept - head
-    return text[: offsets[head - 1][1] if head else 0] + SHORTENED + text[offsets[len(offsets) - tail][0] if tail else len(text) :]
+    return (
+        text[: offsets[head - 1][1] if head else 0] + SHORTENED + text[offsets[len(offsets) - tail][0] if tail else len(text) :]
+    )

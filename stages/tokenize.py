@@ -46,7 +46,10 @@ def token_row(example: Example, prompter: Prompter, section: Tokenize) -> TokenR
         return None
     prompt, n_cut = [], 0
     if example.task != "continue":
-        encoded = prompter.encode(example.task, example.input, section.max_seq_len - len(target))
+        try:
+            encoded = prompter.encode(example.task, example.input, section.max_seq_len - len(target))
+        except Failure:
+            return None
         prompt, n_cut = encoded.ids, encoded.n_cut
     if n_cut and section.too_long == "reject":
         return None
@@ -62,17 +65,17 @@ def token_row(example: Example, prompter: Prompter, section: Tokenize) -> TokenR
 
 def write_rows(rows: list[TokenRow], out: Path, split: str, shards: int) -> None:
     """Write rows as Parquet shards, in the order of the examples."""
-    table = datasets.Dataset.from_list(rows, features=FEATURES)
+    size, rest = divmod(len(rows), shards)
     for index in range(shards):
+        start = size * index + min(index, rest)
+        part = rows[start : start + size + (index < rest)]
+        table = datasets.Dataset.from_dict({key: [row[key] for row in part] for key in FEATURES}, features=FEATURES)
         path = out / f"{split}-{index:05d}.parquet"
-        table.shard(num_shards=shards, index=index, contiguous=True).to_parquet(path)
+        table.to_parquet(path)
 
 
 def tokenize(found: dict[str, list[Example]], prompter: Prompter, section: Tokenize, out: Path) -> dict[str, Any]:
     """Write the shards of every split.
-
-    Args:
-        found: the adapter's examples by split.
 
     Returns:
         The counts that `metrics/data.json` shows: rows, prompt and target tokens, shortened and rejected rows by split.

@@ -11,7 +11,7 @@ from samples.products.pages import FAMILIES, MACHINE_PRICE, MISSING
 from samples.products.scene import Scene
 from samples.products.vocabulary import LANGUAGES
 
-PER_FAMILY = 20
+PER_FAMILY = 35
 USUAL = (0.08, 0.18, 0.13)
 
 

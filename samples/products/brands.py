@@ -7,9 +7,7 @@ Example:
 
 from samples.products.dice import Dice
 
-_STARTS = (
-    "Bel Cor Dra Fen Gal Hal Jor Kes Lun Mer Nor Ost Pel Quor Ras Sel Tor Ul Vel Wen Yar Zan Brü Grö Lär"
-)
+_STARTS = "Bel Cor Dra Fen Gal Hal Jor Kes Lun Mer Nor Ost Pel Quor Ras Sel Tor Ul Vel Wen Yar Zan Brü Grö Lär"
 _STARTS += " Tøn Élo Ská Peñ Ček Thra Skel Plo Vru Glim Hesp Ondr Yss Khar Duv"
 _MIDDLES = "a e i o u an er il om ur av ol in ad es ö ai ei ea ou"
 _ENDS = "bak dorn fex gard hult kamp lund mix nov pont quist rath sted trup vand wick zell mora tessa vico"
@@ -21,9 +19,7 @@ _WORDS = {
     "es": "Viejo Séptimo Doble Buen Pequeño Gran | Cerezo Faro Molino Búho Cardo Yunque",
     "it": "Vecchio Settimo Doppio Piccolo Buon Gran | Ciliegio Faro Mulino Gufo Cardo Airone",
 }
-_FIRST = (
-    "Anouk Bruno Carla Dario Elin Fabio Greta Henk Ines Jonas Klara Leif Mira Nils Oda Paulo Rosa Sven Tilda"
-)
+_FIRST = "Anouk Bruno Carla Dario Elin Fabio Greta Henk Ines Jonas Klara Leif Mira Nils Oda Paulo Rosa Sven Tilda"
 _SHAPES = (
     ["{a}"] * 9
     + [

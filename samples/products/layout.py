@@ -9,12 +9,8 @@ import re
 
 from samples.products.dice import Dice
 
-_BLOCKS = (
-    "html|head|body|title|meta|link|script|style|div|p|ul|ol|li|dl|dt|dd|h[1-6]|section|article|aside|nav"
-)
-_BLOCKS += (
-    "|main|header|footer|table|thead|tbody|tr|td|th|form|figure|figcaption|details|summary|center|hr|br"
-)
+_BLOCKS = "html|head|body|title|meta|link|script|style|div|p|ul|ol|li|dl|dt|dd|h[1-6]|section|article|aside|nav"
+_BLOCKS += "|main|header|footer|table|thead|tbody|tr|td|th|form|figure|figcaption|details|summary|center|hr|br"
 _BLOCKS += "|blockquote|select|option|fieldset"
 _AFTER = re.compile(rf"</?(?:{_BLOCKS})\b[^<>]*>$", re.I)
 _BEFORE = re.compile(rf"</?(?:{_BLOCKS})\b", re.I)
@@ -53,12 +49,8 @@ def decorate(dice: Dice, page: str) -> str:
     """Adds attributes without meaning to some elements, and scripts and styles to some pages."""
     kinds = dice.some(["scope", "id", "test", "style", "aria", "event"], 1, 3)
     share = dice.pick([0.1, 0.3, 0.6])
-    opening = re.compile(
-        r"<(div|p|span|li|ul|section|h[1-4]|tr|dd|a|b|strong)(?=[ >])(?![^>]* (?:id|style|hidden|role)\b)"
-    )
-    page = opening.sub(
-        lambda tag: tag[0] + (_attribute(dice, dice.pick(kinds)) if dice.chance(share) else ""), page
-    )
+    opening = re.compile(r"<(div|p|span|li|ul|section|h[1-4]|tr|dd|a|b|strong)(?=[ >])(?![^>]* (?:id|style|hidden|role)\b)")
+    page = opening.sub(lambda tag: tag[0] + (_attribute(dice, dice.pick(kinds)) if dice.chance(share) else ""), page)
     code = dice.digits(6)
     tails = [f"<script>window.q=window.q||[];q.push(['page','{code}']);</script>"]
     tails += [f"<style>#n{code}{{margin:0 auto;max-width:{dice.between(40, 90)}em}}</style>"]

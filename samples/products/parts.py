@@ -28,9 +28,7 @@ def _labelled(s: Scene, price: str) -> str:
 
 def _reduced(s: Scene, price: str) -> str:
     old = s.higher()
-    before = s.dice.pick(
-        [f"<del>{s.money(old)}</del>", f"<s>{s.money(old)}</s>", f"<span>{s.t('was', old)}</span>"]
-    )
+    before = s.dice.pick([f"<del>{s.money(old)}</del>", f"<s>{s.money(old)}</s>", f"<span>{s.t('was', old)}</span>"])
     now = s.dice.maybe(0.5, s.t("now") + " ")
     pair = f"{now}{price} {before}" if s.dice.chance(0.3) else f"{before} {now}{price}"
     saved = tidy(old.amount - s.ref.amount, s.ref.style)
@@ -138,9 +136,7 @@ def noise(s: Scene, most: int = 3) -> str:
     keys = ["ship", "stock", "days", "rating", "minimum", "voucher", "badge", "returns", "instal"]
     keys = keys if s.price else [key for key in keys if key not in ("stock", "days", "instal")]
     tag = s.dice.pick(["p", "div", "li", "p"])
-    lines = [
-        f"<{tag}{s.cls(key)}>{s.t(key)}</{tag}>" for key in s.dice.some(keys, s.dice.between(0, 1), most + 1)
-    ]
+    lines = [f"<{tag}{s.cls(key)}>{s.t(key)}</{tag}>" for key in s.dice.some(keys, s.dice.between(0, 1), most + 1)]
     return "<ul>\n" + "\n".join(lines) + "\n</ul>" if tag == "li" and lines else "\n".join(lines)
 
 
@@ -149,11 +145,7 @@ def crumbs(s: Scene, last: bool | None = None) -> list[str]:
     links = [f'<a href="/">{s.t("home")}</a>'] if s.dice.chance(0.85) or not s.path else []
     links += [f'<a href="/c/{s.dice.digits(3)}">{s.h(name)}</a>' for name in s.path]
     ends = s.dice.chance(0.7) if last is None else last
-    return (
-        [*links, s.dice.pick(["<span>{}</span>", "<b>{}</b>", "{}"]).format(s.title)]
-        if ends or not s.path
-        else links
-    )
+    return [*links, s.dice.pick(["<span>{}</span>", "<b>{}</b>", "{}"]).format(s.title)] if ends or not s.path else links
 
 
 def trail(s: Scene, last: bool | None = None) -> str:
@@ -166,9 +158,7 @@ def trail(s: Scene, last: bool | None = None) -> str:
 
 def neighbours(s: Scene, count: int, brands: bool = False) -> list[str]:
     """Returns inner HTML of other products with their prices, some with their brands."""
-    way = s.dice.pick(
-        ["<a href='#'>{n}</a> {p}", "<h4>{n}</h4>\n<span>{p}</span>", "{n} – {p}", "<b>{n}</b><br>{p}"]
-    )
+    way = s.dice.pick(["<a href='#'>{n}</a> {p}", "<h4>{n}</h4>\n<span>{p}</span>", "{n} – {p}", "<b>{n}</b><br>{p}"])
     lines = []
     for other in s.others(count):
         line = way.format(n=other.title, p=s.money(other.ref))

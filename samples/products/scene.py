@@ -23,9 +23,7 @@ _SPACES = ["&nbsp;", "&nbsp;", "&#160;", "\u00a0", "&#8239;", "\u202f", "&thinsp
 class Scene:
     """One product with random helpers; absent facts are None and must not be shown."""
 
-    def __init__(
-        self, dice: Dice, language: str, missing: tuple[float, float, float] = (0.08, 0.2, 0.15)
-    ) -> None:
+    def __init__(self, dice: Dice, language: str, missing: tuple[float, float, float] = (0.08, 0.2, 0.15)) -> None:
         """Draws the facts; ``missing`` holds the shares without price, category and manufacturer."""
         self.dice, self.language = dice, language
         self.kind: Kind = dice.pick(KINDS[language])
@@ -66,9 +64,7 @@ class Scene:
         code = ord(letter)
         if code < 128 or not self._coding:
             return letter
-        return (
-            f"&{codepoint2name[code]};" if self._coding == "name" and code in codepoint2name else f"&#{code};"
-        )
+        return f"&{codepoint2name[code]};" if self._coding == "name" and code in codepoint2name else f"&#{code};"
 
     def a(self, text: str) -> str:
         """Escapes a text for an attribute in double quotes."""

@@ -37,7 +37,9 @@ def chosen(path: Path, tasks: list[params.Task], limit: int) -> list[Example]:
     by_task: dict[str, list[Example]] = defaultdict(list)
     for item in examples.read(path, tasks):
         by_task[item.task].append(item)
-    drawn = [sorted(items, key=lambda item: hashlib.sha256(item.example_id.encode()).digest())[:limit] for items in by_task.values()]
+    drawn = [
+        sorted(items, key=lambda item: hashlib.sha256(item.example_id.encode()).digest())[:limit] for items in by_task.values()
+    ]
     if not drawn:
         raise Failure(f"evaluate: {path} has no example of {', '.join(tasks)}; add documents, or raise prepare.test_share")
     return [item for items in drawn for item in items]
@@ -79,7 +81,7 @@ def evaluate(
              prompter.encode_target(item.target)[:max_seq_len])
             for item in found
         ]  # fmt: skip
-        total, n_tokens = engine.loss(command.progress(iterable=rows, desc="loss", unit="row"))
+        total, n_tokens = engine.loss(rows)
         record |= {"loss": total / n_tokens, "n_loss_tokens": n_tokens}
     predictions = [
         {"example_id": item.example_id, "task": item.task, "group": item.group, "language": item.language,

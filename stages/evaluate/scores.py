@@ -1,11 +1,12 @@
 """The scores, one function each; every share is between 0 and 1.
 
-    >>> exact_match({"name": "X200", "price": "12 €"}, {"name": "x200", "price": "12 €"}, ["name", "price"])
-    1.0
+>>> exact_match({"name": "X200", "price": "12 €"}, {"name": "x200", "price": "12 €"}, ["name", "price"])
+1.0
 """
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from stages.documents import fold_space
@@ -18,7 +19,7 @@ def field_right(wanted: Any, found: Any) -> bool:
     return fold_space(str(wanted)).casefold() == fold_space(str(found)).casefold()
 
 
-def fields_right(wanted: dict[str, str], found: Any, fields: list[str]) -> dict[str, float]:
+def fields_right(wanted: Mapping[str, str | None], found: Any, fields: list[str]) -> dict[str, float]:
     """1.0 for every right field, else 0.0; an answer that is no object has no field right."""
     if not isinstance(found, dict):
         return dict.fromkeys(fields, 0.0)

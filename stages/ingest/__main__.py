@@ -50,7 +50,8 @@ def ingest(root: Path, store: Path, section: Ingest) -> tuple[int, int]:
     Returns:
         How many documents it holds, and how many files are in the ledger instead.
     """
-    kept, ledger = [], []
+    kept: list[Row] = []
+    ledger: list[Row] = []
     for uri in command.progress(iterable=files_below(root), desc="ingest", unit="file"):
         row = read(root, uri, section)
         (ledger if "drop_reason" in row else kept).append(row)
@@ -64,15 +65,15 @@ def read(root: Path, uri: str, section: Ingest) -> Row:
     path = root / uri
     if metadata.is_metadata(path.name):
         return _dropped(uri, "metadata_file", "describes other files")
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-        return _dropped(uri, "outside_source", "a link that leaves the source")
     try:
+        if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+            return _dropped(uri, "outside_source", "a link that leaves the source")
         size = path.stat().st_size
         if size > section.max_bytes:
             return _dropped(uri, "too_large", f"{size} bytes > {section.max_bytes}")
         content = path.read_bytes()
-    except OSError as error:
-        return _dropped(uri, "unreadable", str(error.strerror))
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        return _dropped(uri, "unreadable", str(error))
     if not content.strip():
         return _dropped(uri, "empty", f"{size} bytes")
     return _document(root, uri, content, section)
@@ -87,7 +88,7 @@ def _document(root: Path, uri: str, content: bytes, section: Ingest) -> Row:
     charset = detection.charset_of(content) if detection.is_text(mime.decided) else None
     known = metadata.of_file(root, uri)
     if mime.decided == "text/markdown" and charset:
-        known |= metadata.of_front_matter(content.decode(charset))
+        known |= metadata.of_front_matter(content.decode(charset, "replace"))
     width, height = _image_size(content) if mime.decided.startswith("image/") else (None, None)
     return {
         "doc_id": document_id(uri),

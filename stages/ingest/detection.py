@@ -67,13 +67,15 @@ def charset_of(content: bytes) -> str:
             return charset
     if _decodes(content, "utf-8"):
         return "utf-8"
-    best = charset_normalizer.from_bytes(content, cp_isolation=["cp1252", "cp1250", "cp1251", "utf_16"]).best()
-    return best.encoding if best else "cp1252"
+    matches = charset_normalizer.from_bytes(content, cp_isolation=["cp1252", "cp1250", "cp1251", "utf_16"])
+    best = matches.best()
+    tied = [match.encoding for match in matches if best and match.chaos <= best.chaos]  # French scores the same in cp1250
+    return best.encoding if best and "cp1252" not in tied else "cp1252"
 
 
 def _decodes(content: bytes, charset: str) -> bool:
     try:
         content.decode(charset)
-    except (UnicodeDecodeError, LookupError):
+    except (UnicodeError, LookupError):
         return False
     return True

@@ -1,9 +1,9 @@
 """What is known about a file: defaults of its folders, its sidecar, its own front matter; the nearest wins.
 
-    data/raw/_metadata.yaml              licence: CC-BY-4.0
-    data/raw/manual/_metadata.yaml       doc_type: technical
-    data/raw/manual/drill.md.meta.yaml   title: The drill
-    data/raw/manual/drill.md             --- / language: en / ---
+data/raw/_metadata.yaml              licence: CC-BY-4.0
+data/raw/manual/_metadata.yaml       doc_type: technical
+data/raw/manual/drill.md.meta.yaml   title: The drill
+data/raw/manual/drill.md             --- / language: en / ---
 """
 
 from pathlib import Path, PurePosixPath
@@ -17,6 +17,7 @@ from stages.command import Failure
 KEYS = ("title", "source", "author", "language", "date", "licence", "consent", "doc_type", "caption", "split")
 DOC_TYPES = ("technical", "faq", "narrative", "web", "product", "other")
 SPLITS = ("train", "valid", "test")
+ALLOWED = {"doc_type": DOC_TYPES, "split": SPLITS}
 FOLDER_FILE = "_metadata.yaml"
 SIDECAR = ".meta.yaml"
 
@@ -46,7 +47,8 @@ def of_front_matter(text: str) -> Metadata:
         values = frontmatter.loads(text).metadata
     except Exception:  # noqa: BLE001  the YAML is the document author's: any fault in it means "no front matter"
         return {}
-    return {key: str(values[key]) for key in KEYS if values.get(key) is not None}
+    known = {key: str(values[key]) for key in KEYS if values.get(key) is not None}
+    return {key: value for key, value in known.items() if value in ALLOWED.get(key, (value,))}
 
 
 def _read(path: Path) -> Metadata:

@@ -10,7 +10,7 @@ import argparse
 import json
 import shutil
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from stages import command, examples, params
@@ -50,7 +50,7 @@ def without_leaks(splits: dict[str, list[Example]], section: Prepare) -> tuple[d
     """Move out of train and valid what nearly repeats the input (or, without one, the text) of a test example."""
     twins = Twins(section.near_duplicates)
     for example in splits["test"]:
-        twins.add(example.example_id, example.input or example.target)
+        twins.remember(example.example_id, signature(example.input or example.target, section.near_duplicates))
     clean, leaks = {"test": splits["test"]}, []
     for split in ("train", "valid"):
         clean[split] = []
@@ -71,8 +71,11 @@ def main() -> None:
     arguments = parser.parse_args()
     section = params.load().prepare
     shutil.rmtree(arguments.examples, ignore_errors=True)
-    splits, rejected = prepare(list(read_shards(arguments.clean, "kept")), section)
+    documents = list(read_shards(arguments.clean, "kept"))
+    splits, rejected = prepare(documents, section)
     splits, leaks = without_leaks(splits, section)
+    uris = {document["doc_id"]: document["source_uri"] for document in documents}
+    leaks = [replace(leak, source_uri=uris[leak.source_uri]) for leak in leaks]
     for item in rejected[:20]:
         print(f"warning: prepare: {item.source_uri}, item {item.index}: {item.reason}: {item.detail}", file=sys.stderr)
     if not splits["train"]:

@@ -1,8 +1,8 @@
 """Documents to examples, one function a task: each takes a clean document and yields examples or rejections.
 
-    extract    pairs whose output is an object                        -> product text, object
-    faq        "## Question?" sections, and pairs whose output is text -> question, answer
-    continue   technical and narrative text, in pieces                -> "", text
+extract    pairs whose output is an object                        -> product text, object
+faq        "## Question?" sections, and pairs whose output is text -> question, answer
+continue   technical and narrative text, in pieces                -> "", text
 """
 
 import json
@@ -29,13 +29,16 @@ class Rejected:
 
 
 def extract(document: Row, section: Prepare) -> Iterator[Example | Rejected]:
-    """Pairs of a page's text and the object to extract from it."""
+    """Pairs of a page's text and the object to extract from it; what the page does not state is null.
+
+    With the key left out instead, a small model must decide on absence one word before it looks for the value.
+    """
     for index, item in _pairs(document):
         fault = _pair_fault(item, section.fields)
         if fault:
             yield Rejected(document["source_uri"], index, *fault)
         elif isinstance(item["output"], dict):
-            output = {field: item["output"][field] for field in section.fields if field in item["output"]}
+            output = {field: item["output"].get(field) for field in section.fields}
             yield _example(document, "extract", index, item["input"], output, item, section.group_by)
 
 
@@ -85,7 +88,7 @@ def _pair_fault(item: Any, fields: list[str]) -> tuple[str, str] | None:
     if not isinstance(item, dict) or not isinstance(item.get("input"), str):
         return "no_input", 'a pair is {"input": text, "output": object or text}'
     output = item.get("output")
-    if not isinstance(output, dict | str) or not output:
+    if not isinstance(output, dict | str) or not output or (isinstance(output, str) and not output.strip()):
         return "no_output", f"output is {json.dumps(output)[:40]}; it must be an object or a text, not empty"
     if not item["input"].strip():
         return "empty_input", "nothing is left of the input after cleaning"

@@ -1,7 +1,7 @@
 """Publish metrics and plots where Git keeps them; nothing new is computed here.
 
-    python -m stages.report --data data --models models --evaluation evaluation --metrics metrics
-    python -m stages.report --show metrics     # print the scorecard
+python -m stages.report --data data --models models --evaluation evaluation --metrics metrics
+python -m stages.report --show metrics     # print the scorecard
 """
 
 import argparse
@@ -48,7 +48,9 @@ def write_plots(plots: Path, scores: dict[str, Any], curves: dict[str, list[dict
         if rows:
             (plots / f"{stem}.csv").write_text(collect.table(rows), encoding="utf-8")
     for name, variants in scores.items():
-        pictures.bars(plots / f"{name}.png", f"{name}: scores on the test split", {v: _bars(row) for v, row in variants.items()})
+        pictures.bars(
+            plots / f"{name}.png", f"{name}: scores on the test split", {v: _bars(row) for v, row in variants.items()}
+        )
     pictures.curves(plots / "loss.png", curves)
 
 

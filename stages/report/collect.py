@@ -40,7 +40,7 @@ def scores(evaluation: Path, adapters: list[str], variants: tuple[str, ...]) -> 
 
 def data(root: Path, adapters: list[str]) -> Metrics:
     """Counts from raw file to token: kept, dropped and rejected by reason, leakage, tokens and cuts by adapter."""
-    lines = (root / "examples" / "rejected.jsonl").read_text(encoding="utf-8").splitlines()
+    lines = (root / "examples" / "rejected.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     rejected = Counter(json.loads(line)["reason"] for line in lines)
     leaks = rejected.pop("leak", 0)
     dropped = Counter(row["drop_reason"] for row in read_shards(root / "clean", "dropped"))
@@ -58,7 +58,7 @@ def data(root: Path, adapters: list[str]) -> Metrics:
 
 
 def _by_task(path: Path) -> dict[str, int]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
     return dict(sorted(Counter(json.loads(line)["task"] for line in lines).items()))
 
 

@@ -1,13 +1,16 @@
-"""An HTML page to Markdown: trafilatura finds the main content, markdownify renders it.
+r"""An HTML page to Markdown: trafilatura finds the main content, markdownify renders it.
 
-    <html><nav>…</nav><article><h1>LoRA</h1><p>A low-rank…</p></article></html>  ->  # LoRA\\n\\nA low-rank…
+<html><nav>…</nav><article><h1>LoRA</h1><p>A low-rank…</p></article></html>  ->  # LoRA\n\nA low-rank…
 """
+
+import re
 
 import lxml.html
 import trafilatura
 from lxml import etree
 from markdownify import markdownify
 
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # lxml refuses them
 NOISE = ("script", "style", "noscript", "template", "svg", "iframe", "form", "nav", "footer", "aside", "button")
 
 
@@ -36,7 +39,7 @@ def _main_content(page: str) -> str | None:
 def parse(page: str) -> lxml.html.HtmlElement | None:
     """The tree of a page, or None where there is no element in it."""
     try:
-        return lxml.html.document_fromstring(page.encode("utf-8"), parser=lxml.html.HTMLParser(encoding="utf-8"))
+        return lxml.html.document_fromstring(page.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8"))
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
 

@@ -19,10 +19,15 @@ def clean_pairs(text: str, lines: bool) -> str:
     Raises:
         Unreadable: the text is not JSON, or not a list.
     """
-    items = [_parse(line, f"line {n}: ") for n, line in enumerate(text.splitlines()) if line.strip()] if lines else _parse(text, "")
+    items = (
+        [_parse(line, f"line {n}: ") for n, line in enumerate(text.split("\n")) if line.strip()] if lines else _parse(text, "")
+    )
     if not isinstance(items, list):
         raise Unreadable(f"a list of pairs was expected, not a JSON {type(items).__name__}")
-    return json.dumps([_clean(item) for item in items], ensure_ascii=False, indent=1) + "\n"
+    return (
+        json.dumps([_clean(item) for item in items], ensure_ascii=False, indent=1).encode("utf-8", "replace").decode("utf-8")
+        + "\n"
+    )
 
 
 def _parse(text: str, where: str) -> Any:

@@ -1,6 +1,6 @@
 """PDF and DOCX to text, each in a process of its own that is killed when it hangs.
 
-    python -m stages.sanitize.parsers application/pdf < manual.pdf > manual.txt
+python -m stages.sanitize.parsers application/pdf < manual.pdf > manual.txt
 """
 
 import io

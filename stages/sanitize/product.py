@@ -19,7 +19,8 @@ import lxml.html
 from markdownify import markdownify
 
 from stages.documents import fold_space
-from stages.sanitize.html import parse
+from stages.sanitize.html import CONTROL, parse
+from stages.sanitize.shapes import flatten, trail
 
 DROPPED = ("script", "style", "noscript", "template", "svg", "iframe", "select", "input", "button", "textarea", "aside",
            "object", "canvas", "video", "audio")  # fmt: skip
@@ -28,7 +29,7 @@ BOILERPLATE = re.compile(
     r"(^|[-_ ])(cookies?|consent|newsletter|related|recommend\w*|similar|upsells?|cross-?sells?|carousel|reviews?|comments?"
     r"|also-(bought|like)|sidebar|social|share)([-_ ]|$)", re.I)  # fmt: skip
 ROLE = re.compile(r"brand|manufacturer|vendor|maker|marque|marca|hersteller|category|breadcrumb|price|preis|prix", re.I)
-OLD = re.compile(r"(^|[-_])(old|was|before|regular|list|rrp|uvp|strike|crossed|compare|original)([-_]|$)", re.I)
+OLD = re.compile(r"(^|[-_ ])(old|was|before|regular|list|rrp|uvp|strike|crossed|compare|original)([-_ ]|$)", re.I)
 META = re.compile(r"(?:.*[:.])?(name|title|brand|manufacturer|category|amount|currency|price|lowprice|pricecurrency)", re.I)
 NAMING = re.compile(r"title: |data name: ")  # said already where a heading shows the same
 ITEMPROPS = ("name", "price", "lowPrice", "priceCurrency", "brand", "manufacturer", "category")
@@ -45,8 +46,11 @@ def product_text(page: str) -> str:
     said = [*_head(tree), *_json_ld(tree), *_data_attributes(tree)]
     _drop_noise(tree)
     _speak_markup(tree)
+    flatten(tree)
     shown = list(_lines(tree))
     plain = {re.sub(r"^[#\s]+", "", line) for line in shown}
+    names = sorted((line.lstrip("# ") for line in shown if line.startswith("#")), key=len, reverse=True)
+    shown = [trail(line, names) for line in shown]
     unseen = (line for line in said if line.split(": ", 1)[-1] not in plain or not NAMING.match(line))
     return "\n".join(dict.fromkeys([*unseen, *shown]))
 
@@ -74,7 +78,7 @@ def _json_ld(tree: lxml.html.HtmlElement) -> Iterator[str]:
     for script in tree.xpath("//script[contains(@type, 'ld+json')]"):
         try:
             found = json.loads(script.text_content(), strict=False)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         for thing in _things(found):
             yield from _spoken(thing)
@@ -94,21 +98,25 @@ def _things(value: Any) -> Iterator[dict[str, Any]]:
 
 def _spoken(thing: dict[str, Any]) -> Iterator[str]:
     if "BreadcrumbList" in str(thing.get("@type")):
-        crumbs = [_name(crumb) or _name(crumb.get("item")) for crumb in _list(thing.get("itemListElement"))]
-        yield "data breadcrumb: " + " > ".join(crumb for crumb in crumbs if crumb)
+        crumbs = [_name(crumb) or _name(crumb.get("item")) for crumb in _objects(thing.get("itemListElement"))]
+        yield "breadcrumb: " + " > ".join(crumb for crumb in crumbs if crumb)
         return
     for key in ("name", "brand", "manufacturer", "category"):
         value = " > ".join(name for item in _list(thing.get(key)) if (name := _name(item)))
         if value:
-            yield f"data {key}: {value}"
-    for offer in _list(thing.get("offers"))[:2]:
+            yield f"data {key}: {re.sub(r' ?[>/] ?', ' > ', value) if key == 'category' else value}"
+    for offer in _objects(thing.get("offers"))[:2]:
         price = offer.get("price") or offer.get("lowPrice") or _specified(offer)
         if price not in (None, ""):
             yield f"data price: {price} {offer.get('priceCurrency', '')}".rstrip()
 
 
 def _specified(offer: dict[str, Any]) -> Any:
-    return next((part.get("price") for part in _list(offer.get("priceSpecification"))), None)
+    return next((part.get("price") for part in _objects(offer.get("priceSpecification"))), None)
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [item for item in _list(value) if isinstance(item, dict)]
 
 
 def _list(value: Any) -> list[Any]:
@@ -149,8 +157,8 @@ def _is_noise(element: lxml.html.HtmlElement) -> bool:
     if "breadcrumb" in marks.lower() or element.tag in ("html", "body", "main"):
         return False
     style = element.get("style") or ""
-    if "hidden" in element.attrib or element.get("aria-hidden") == "true" or INLINE_STYLE_HIDDEN.search(style):
-        return True
+    if "hidden" in element.attrib or INLINE_STYLE_HIDDEN.search(style):
+        return True  # aria-hidden is shown all the same: shops split prices so for screen readers
     if element.tag == "nav":
         return not re.search(r"[›»>/→]", element.text_content()) and not element.xpath(".//ol")
     if element.tag == "footer" or (element.tag == "header" and not element.xpath(".//h1|.//h2|.//h3")):
@@ -167,7 +175,7 @@ def _speak_markup(tree: lxml.html.HtmlElement) -> None:
             _insert(element, f"[image] {element.get('alt')} ", after=True)
         elif (role := _role(element)) and element.tag not in ("body", "html"):
             _insert(element, f"[{role}] ", after=False)
-        if element.tag in BLOCKS or element.tag in ("dt", "dd"):
+        if element.tag in BLOCKS:
             element.tag = "p"  # markdownify knows it as a block of its own
 
 
@@ -194,9 +202,9 @@ def _role(element: lxml.html.HtmlElement) -> str:
 
 def _insert(element: lxml.html.HtmlElement, text: str, after: bool) -> None:
     if after:
-        element.tail = f" {text}{element.tail or ''}"
+        element.tail = CONTROL.sub("", f" {text}{element.tail or ''}")
     else:
-        element.text = f"{text}{element.text or ''}"
+        element.text = CONTROL.sub("", f"{text}{element.text or ''}")
 
 
 def _lines(tree: lxml.html.HtmlElement) -> Iterator[str]:

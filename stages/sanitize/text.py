@@ -1,8 +1,8 @@
-"""Repairs of text that do not depend on its markup: broken Unicode, then what its document type asks for.
+r"""Repairs of text that do not depend on its markup: broken Unicode, then what its document type asks for.
 
-    technical   "5kg at 72°F" -> "5 kg at 72 °F", outside code
-    narrative   "He wai-\\nted... then left" -> "He waited… then left"
-    faq         "Q: Open on Sunday?\\nA: No." -> "## Open on Sunday?\\n\\nNo."
+technical   "5kg at 72°F" -> "5 kg at 72 °F", outside code
+narrative   "He wai-\nted... then left" -> "He waited… then left"
+faq         "Q: Open on Sunday?\nA: No." -> "## Open on Sunday?\n\nNo."
 """
 
 import re
@@ -21,7 +21,7 @@ UNITS = ("km", "m", "cm", "mm", "µm", "kg", "g", "mg", "l", "ml", "cl", "W", "k
 GLUED_UNIT = re.compile(rf"(?<![\w.,-])(\d+(?:[.,]\d+)?)({'|'.join(sorted(UNITS, key=len, reverse=True))})(?![\w-])")
 
 QUESTION = re.compile(r"^\s*(?:#{1,6}\s+|[-*]\s+|\d+[.)]\s+)*(?:\*\*)?(?:Q(?:uestion)?\s*\d*\s*[:.)]\s*)(.+?)(?:\*\*)?$", re.I)
-ANSWER = re.compile(r"^\s*(?:\*\*)?(?:A|R|Answer|Réponse|Antwort)\s*\d*\s*[:.)]\s*(?:\*\*)?(.*)$", re.I)
+ANSWER = re.compile(r"^\s*(?:\*\*)?(?:[AR]\s*\d*\s*:|(?:Answer|Réponse|Antwort)\s*\d*\s*[:.)])\s*(?:\*\*)?(.*)$", re.I)
 HEADING_QUESTION = re.compile(r"^#{2,6}\s+(?:\d+[.)]\s*)?(.+\?)\s*$")
 
 

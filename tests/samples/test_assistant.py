@@ -80,11 +80,7 @@ def load_pairs() -> dict[str, str]:
 
 def load_paraphrases(split: str) -> list[dict[str, str]]:
     """All the records of one split."""
-    return [
-        record
-        for path in documents(f"paraphrases/{split}")
-        for record in json.loads(path.read_text(encoding="utf-8"))
-    ]
+    return [record for path in documents(f"paraphrases/{split}") for record in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def load_yaml(path: Path) -> dict[str, object]:

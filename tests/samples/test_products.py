@@ -18,19 +18,13 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data" / "raw" / "products"
 KEYS = ["name", "price", "category", "manufacturer"]
 LANGUAGES = {"en", "fr", "de", "es", "it"}
-BLOCKS = set(
-    "address article aside blockquote body br button center dd details div dl dt fieldset figcaption".split()
-)
-BLOCKS |= set(
-    "figure footer form h1 h2 h3 h4 h5 h6 head header hr html img label li main nav ol option p".split()
-)
+BLOCKS = set("address article aside blockquote body br button center dd details div dl dt fieldset figcaption".split())
+BLOCKS |= set("figure footer form h1 h2 h3 h4 h5 h6 head header hr html img label li main nav ol option p".split())
 BLOCKS |= set("pre section select summary table tbody td th thead title tr ul".split())
 UNSEEN = {"script", "style", "title", "meta", "link", "template"}
 NUMBER = r"\d{1,3}(?:[.,'’ ]\d{2,3})*(?:[.,]\d{2}|,-|,–|\.–|\.-|:-)?|\d+(?:[.,]\d{2})?"
 MARK = r"(?:[A-Z]{0,3}\$|R\$|US\$|MXN \$|\$ CA|[€£₹¥₺円]|kr\.?|zł|Kč|Ft|TL|Fr\.|Rs\.|[Ee]uros?|[A-Z]{3})"
-PRICE = re.compile(
-    rf"(?:{MARK} ?(?:{NUMBER})|(?:{NUMBER}) ?{MARK}|\d+(?: \d{{3}})*€\d{{2}}|(?:{NUMBER})(?<=[-–]))"
-)
+PRICE = re.compile(rf"(?:{MARK} ?(?:{NUMBER})|(?:{NUMBER}) ?{MARK}|\d+(?: \d{{3}})*€\d{{2}}|(?:{NUMBER})(?<=[-–]))")
 MACHINE = re.compile(r"\d+(?:\.\d{1,2})? [A-Z]{3}")
 
 Pair = dict[str, Any]
@@ -79,9 +73,7 @@ def strings(data: Any) -> list[str]:
 
 def stated(root: html.HtmlElement) -> list[str]:
     """The texts of attributes, the title and JSON-LD, folded."""
-    found = [
-        str(value) for node in root.iter() if isinstance(node.tag, str) for value in node.attrib.values()
-    ]
+    found = [str(value) for node in root.iter() if isinstance(node.tag, str) for value in node.attrib.values()]
     found += [title.text_content() for title in root.iter("title")]
     for script in root.iter("script"):
         if script.get("type") == "application/ld+json":
@@ -162,9 +154,7 @@ def test_prices_look_like_prices() -> None:
     """Each price is a number with a mark or code, without other words."""
     for pair in pairs():
         pattern = MACHINE if pair["layout"] in MACHINE_PRICE else PRICE
-        assert pattern.fullmatch(pair["output"].get("price", "9 EUR" if pattern is MACHINE else "9 €")), pair[
-            "output"
-        ]
+        assert pattern.fullmatch(pair["output"].get("price", "9 EUR" if pattern is MACHINE else "9 €")), pair["output"]
 
 
 def test_shares_of_missing_fields() -> None:
@@ -187,8 +177,6 @@ def test_sizes_stay_small() -> None:
 def test_nothing_repeats() -> None:
     """No page and no product repeats; there are many manufacturers."""
     assert len({pair["input"] for pair in pairs()}) == len(pairs())
-    found = Counter(
-        tuple(pair["output"].get(key) for key in ("name", "price", "manufacturer")) for pair in pairs()
-    )
+    found = Counter(tuple(pair["output"].get(key) for key in ("name", "price", "manufacturer")) for pair in pairs())
     assert found.most_common(1)[0][1] == 1
     assert len({pair["output"].get("manufacturer") for pair in pairs()}) > 250

@@ -24,9 +24,7 @@ from samples.products.scene import Scene
 def simple_card(s: Scene) -> str:
     """A product box with a heading, a price and labelled lines."""
     lines = [f"<span{s.cls('price')}>{offer(s)}</span>", f"<p>{s.prose()}</p>", fields(s), noise(s, 1)]
-    return (
-        '<div class="product">\n' + heading(s, "223") + "\n" + "\n".join(s.dice.shuffled(lines)) + "\n</div>"
-    )
+    return '<div class="product">\n' + heading(s, "223") + "\n" + "\n".join(s.dice.shuffled(lines)) + "\n</div>"
 
 
 def plain_card(s: Scene) -> str:
@@ -35,19 +33,13 @@ def plain_card(s: Scene) -> str:
     maker = f'<div class="brand">{s.h(s.brand)}</div>' if s.brand else ""
     body = [f"<h3>{s.title}</h3>", f'<div class="price">{offer(s)}</div>']
     parts = [kicker, maker, *body] if s.dice.chance(0.5) else [maker, *body, kicker]
-    return (
-        f'<div class="{s.dice.pick(["card", "box", "teaser", "item"])}">\n'
-        + "\n".join([*parts, noise(s, 2)])
-        + "\n</div>"
-    )
+    return f'<div class="{s.dice.pick(["card", "box", "teaser", "item"])}">\n' + "\n".join([*parts, noise(s, 2)]) + "\n</div>"
 
 
 def linked_card(s: Scene) -> str:
     """A card that is one link, with an image and a badge."""
     badge = s.dice.maybe(0.6, f'<span class="badge">{s.t("badge")}</span>')
-    labels = " ".join(
-        f'<span class="{s.dice.pick(["tag", "info"])}">{k}{s.colon()} {v}</span>' for k, v in facts(s)
-    )
+    labels = " ".join(f'<span class="{s.dice.pick(["tag", "info"])}">{k}{s.colon()} {v}</span>' for k, v in facts(s))
     link = f'<a href="/p/{s.sku().lower().replace(" ", "-")}">'
     inner = [
         picture(s, 0.9),
@@ -100,9 +92,7 @@ def bem_grid(s: Scene) -> str:
     block = s.dice.pick(["product-tile", "c-product", "m-card", "teaser"])
     brand = f'<div class="{block}__brand">{s.h(s.brand)}</div>' if s.brand else ""
     group = f'<div class="{block}__category">{s.h(s.category)}</div>' if s.category else ""
-    price = (
-        f'<div class="{block}__price {block}__price--{s.dice.pick(["sale", "main", "lg"])}">{offer(s)}</div>'
-    )
+    price = f'<div class="{block}__price {block}__price--{s.dice.pick(["sale", "main", "lg"])}">{offer(s)}</div>'
     title = f'<h3 class="{block}__title">{s.title}</h3>'
     head = s.dice.pick([[brand, title, group], [group, brand, title], [title, brand, group]])
     parts = [f'<div class="{block}__media">{picture(s)}</div>', *head, price, noise(s, 2)]
@@ -112,34 +102,23 @@ def bem_grid(s: Scene) -> str:
 def utility_classes(s: Scene) -> str:
     """A card full of utility classes that say nothing."""
     grey = s.dice.pick(["text-sm text-gray-500", "text-xs uppercase tracking-wide", "mt-1 text-slate-400"])
-    lines = [
-        f'<p class="{grey}">{k}{s.colon()} <span class="font-medium">{v}</span></p>' for k, v in facts(s)
-    ]
+    lines = [f'<p class="{grey}">{k}{s.colon()} <span class="font-medium">{v}</span></p>' for k, v in facts(s)]
     amount = offer(s, "span", ' class="text-2xl font-bold"')
     price = f'<p class="mt-4 flex items-baseline gap-2">{amount}</p>'
     body = [*lines, price, f'<p class="line-clamp-2 {grey}">{s.prose()}</p>', noise(s, 2)]
     head = f'<h2 class="text-lg font-semibold leading-tight">{s.title}</h2>'
-    wrap = s.dice.pick(
-        ["max-w-sm rounded-lg shadow p-4", "grid grid-cols-2 gap-4", "flex flex-col md:flex-row"]
-    )
-    return (
-        f'<div class="{wrap}">\n<div class="p-6">\n{head}\n'
-        + "\n".join(s.dice.shuffled(body))
-        + "\n</div>\n</div>"
-    )
+    wrap = s.dice.pick(["max-w-sm rounded-lg shadow p-4", "grid grid-cols-2 gap-4", "flex flex-col md:flex-row"])
+    return f'<div class="{wrap}">\n<div class="p-6">\n{head}\n' + "\n".join(s.dice.shuffled(body)) + "\n</div>\n</div>"
 
 
 def hashed_classes(s: Scene) -> str:
     """Nested divs whose classes are hashes."""
 
     def odd() -> str:
-        return (
-            f' class="_{s.dice.pick("abcdefxyz")}{s.dice.digits(2)}{s.dice.pick("fghkqr")}{s.dice.digits(1)}"'
-        )
+        return f' class="_{s.dice.pick("abcdefxyz")}{s.dice.digits(2)}{s.dice.pick("fghkqr")}{s.dice.digits(1)}"'
 
     rows = [
-        f"<div{odd()}><div{odd()}>{k}{s.colon()}</div>\n<div{odd()}>{v}</div></div>"
-        for k, v in [*facts(s), *extras(s, 0, 2)]
+        f"<div{odd()}><div{odd()}>{k}{s.colon()}</div>\n<div{odd()}>{v}</div></div>" for k, v in [*facts(s), *extras(s, 0, 2)]
     ]
     price = f"<div{odd()}><div{odd()}>{offer(s, 'span', odd())}</div></div>"
     head = f"<div{odd()}><h1{odd()}>{s.title}</h1></div>"

@@ -41,9 +41,7 @@ def microdata_text(s: Scene) -> str:
     ]
     amount = offer(s, "span", " itemprop=price")
     price = f'<p itemprop="offers" itemscope itemtype="https://schema.org/Offer">{amount}</p>'
-    body = s.dice.shuffled(
-        [*(f"<p>{row}</p>" for row in rows if row), price, f"<p>{s.prose()}</p>", noise(s, 1)]
-    )
+    body = s.dice.shuffled([*(f"<p>{row}</p>" for row in rows if row), price, f"<p>{s.prose()}</p>", noise(s, 1)])
     head = f'<h1 itemprop="name">{s.title}</h1>'
     return f'<div itemscope itemtype="https://schema.org/Product">\n{head}\n' + "\n".join(body) + "\n</div>"
 
@@ -55,20 +53,10 @@ def microdata_content(s: Scene) -> str:
         metas = [f'<meta itemprop="price" content="{s.stated}">']
         metas += [f'<meta itemprop="priceCurrency" content="{s.ref.style.currency}">']
     inner = s.dice.shuffled([*metas, '<link itemprop="availability" href="https://schema.org/InStock">'])
-    box = (
-        '<div itemprop="offers" itemscope itemtype="https://schema.org/Offer">\n'
-        + "\n".join(inner)
-        + "\n</div>"
-    )
-    body = s.dice.shuffled(
-        [box, fields(s), f'<p itemprop="description">{s.prose()}</p>', f"<p>{s.t('stock')}</p>"]
-    )
+    box = '<div itemprop="offers" itemscope itemtype="https://schema.org/Offer">\n' + "\n".join(inner) + "\n</div>"
+    body = s.dice.shuffled([box, fields(s), f'<p itemprop="description">{s.prose()}</p>', f"<p>{s.t('stock')}</p>"])
     head = f'<h2 itemprop="name">{s.title}</h2>'
-    return (
-        f'<section itemscope itemtype="http://schema.org/Product">\n{head}\n'
-        + "\n".join(body)
-        + "\n</section>"
-    )
+    return f'<section itemscope itemtype="http://schema.org/Product">\n{head}\n' + "\n".join(body) + "\n</section>"
 
 
 def microdata_meta(s: Scene) -> str:
@@ -78,34 +66,20 @@ def microdata_meta(s: Scene) -> str:
         for key, value in [("brand", s.brand), ("category", s.category)]
         if value
     ]
-    name = (
-        f'<meta itemprop="name" content="{s.a(s.name)}">'
-        if s.dice.chance(0.4)
-        else f'<b itemprop="name">{s.title}</b>'
-    )
+    name = f'<meta itemprop="name" content="{s.a(s.name)}">' if s.dice.chance(0.4) else f'<b itemprop="name">{s.title}</b>'
     body = s.dice.shuffled([*metas, f"<p>{offer(s, 'span')}</p>", f"<p>{s.prose()}</p>", noise(s, 2)])
     return f'<div itemscope itemtype="https://schema.org/Product">\n{name}\n' + "\n".join(body) + "\n</div>"
 
 
 def rdfa(s: Scene) -> str:
     """RDFa properties, the price displayed and stated."""
-    brand = (
-        f'<span property="brand" typeof="Brand"><span property="name">{s.h(s.brand)}</span></span>'
-        if s.brand
-        else ""
-    )
-    group = (
-        f'<span property="category" content="{s.a(" > ".join(s.path))}">{s.h(s.category)}</span>'
-        if s.category
-        else ""
-    )
+    brand = f'<span property="brand" typeof="Brand"><span property="name">{s.h(s.brand)}</span></span>' if s.brand else ""
+    group = f'<span property="category" content="{s.a(" > ".join(s.path))}">{s.h(s.category)}</span>' if s.category else ""
     amount = offer(s, "span", f' property="price" content="{s.stated}"')
     price = f'<div property="offers" typeof="Offer">{amount}</div>'
     rows = [f"<p>{row}</p>" for row in (brand, group) if row]
     head = f'<h1 property="name">{s.title}</h1>'
-    body = "\n".join(
-        s.dice.shuffled([price, *rows, noise(s, 1), f'<p property="description">{s.prose()}</p>'])
-    )
+    body = "\n".join(s.dice.shuffled([price, *rows, noise(s, 1), f'<p property="description">{s.prose()}</p>']))
     return f'<article vocab="https://schema.org/" typeof="Product">\n{head}\n{body}\n</article>'
 
 
@@ -116,9 +90,7 @@ def jsonld_only(s: Scene) -> str:
     script = s.ld(_context(linked(s, description=s.kind.prose[0])))
     places = [script, lost] if s.dice.chance(0.5) else [lost, script]
     return (
-        f"<html>\n<head>\n{head}\n</head>\n<body>\n"
-        + "\n".join(places)
-        + f"\n<footer>{s.h(s.shop)}</footer>\n</body>\n</html>"
+        f"<html>\n<head>\n{head}\n</head>\n<body>\n" + "\n".join(places) + f"\n<footer>{s.h(s.shop)}</footer>\n</body>\n</html>"
     )
 
 
@@ -157,11 +129,7 @@ def jsonld_range(s: Scene) -> str:
             "offerCount": s.dice.between(2, 9),
         }
     body = [f"<p>{s.prose()}</p>", f"<p>{s.t('rating')}</p>", f"<button>{s.t('cart')}</button>"]
-    return (
-        f"<section>\n{heading(s)}\n"
-        + "\n".join(s.dice.some(body, 1, 3))
-        + f"\n</section>\n{s.ld(_context(data))}"
-    )
+    return f"<section>\n{heading(s)}\n" + "\n".join(s.dice.some(body, 1, 3)) + f"\n</section>\n{s.ld(_context(data))}"
 
 
 def opengraph(s: Scene) -> str:
@@ -173,8 +141,7 @@ def opengraph(s: Scene) -> str:
     metas += [("product:brand", s.brand)] if s.brand else []
     metas += [("product:category", s.category)] if s.category else []
     lines = [
-        f'<meta property="{key}" content="{s.a(value)}"{s.dice.pick(["", " /"])}>'
-        for key, value in s.dice.shuffled(metas)
+        f'<meta property="{key}" content="{s.a(value)}"{s.dice.pick(["", " /"])}>' for key, value in s.dice.shuffled(metas)
     ]
     title = f"<title>{s.title} | {s.h(s.shop)}</title>"
     body = f"{s.dice.maybe(0.7, f'<h1>{s.title}</h1>')}\n<p>{s.prose()}</p>\n<p>{s.t('returns')}</p>"
@@ -188,11 +155,7 @@ def microformat(s: Scene) -> str:
     price = offer(s, s.dice.pick(["data", "span"]), f' class="p-price" value="{s.stated}"')
     body = [f"<p>{part}</p>" for part in (brand, group, price) if part]
     body += [f'<p class="e-description">{s.prose()}</p>', noise(s, 1)]
-    return (
-        f'<div class="h-product">\n<h2 class="p-name">{s.title}</h2>\n'
-        + "\n".join(s.dice.shuffled(body))
-        + "\n</div>"
-    )
+    return f'<div class="h-product">\n<h2 class="p-name">{s.title}</h2>\n' + "\n".join(s.dice.shuffled(body)) + "\n</div>"
 
 
 def title_only(s: Scene) -> str:

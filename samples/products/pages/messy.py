@@ -19,9 +19,7 @@ def _split(s: Scene, shown: Price) -> str:
     """Writes a price across elements, with no white space that the displayed price lacks."""
     small, mark = s.dice.pick(["sup", "span", "small"]), s.dice.pick(["span", "span", "sup", "i"])
     whole = s.space().join(s.h(part) for part in shown.whole.split("~"))
-    cents = (
-        shown.style.point + shown.cents if shown.style.decimals == "2" else shown.style.decimals.strip("0")
-    )
+    cents = shown.style.point + shown.cents if shown.style.decimals == "2" else shown.style.decimals.strip("0")
     number = f'<span class="int">{whole}</span>' + (f"<{small}>{s.h(cents)}</{small}>" if cents else "")
     if s.dice.chance(0.3) and len(cents) == 3:
         number = f"<b>{whole}</b><span>{cents[0]}</span><{small}>{cents[1:]}</{small}>"
@@ -62,11 +60,7 @@ def crossed(s: Scene) -> str:
     tax = s.dice.maybe(0.5, s.t("vat_in")) if s.price else ""
     price = f"<p class=price><font color=red><strong>{s.amount()}</font></strong> {tax}"
     body = s.dice.shuffled([labels, price + "</p>", f"<p><em>{s.prose()}</p></em>", noise(s, 1)])
-    return (
-        f"<div id=p{s.dice.digits(3)}>\n<h1><span>{s.title}</h1></span>\n"
-        + "\n".join(body)
-        + "\n</span></div>"
-    )
+    return f"<div id=p{s.dice.digits(3)}>\n<h1><span>{s.title}</h1></span>\n" + "\n".join(body) + "\n</span></div>"
 
 
 def comment_prices(s: Scene) -> str:
@@ -102,10 +96,7 @@ def hidden_values(s: Scene) -> str:
         f"{s.t('brand')}: {s.h(brands.brand(s.dice, s.language))}",
         s.others(2)[0].title,
     ]
-    hidden = [
-        f"<{s.dice.pick(['span', 'div', 'p'])} {s.dice.pick(ways)}>{value}"
-        for value in s.dice.some(wrong, 1, 3)
-    ]
+    hidden = [f"<{s.dice.pick(['span', 'div', 'p'])} {s.dice.pick(ways)}>{value}" for value in s.dice.some(wrong, 1, 3)]
     closed = [f"{line}</{line[1:].split()[0]}>" for line in hidden]
     body = [f"<p>{offer(s, 'b')}</p>", fields(s), f"<p>{s.prose()}</p>", *closed]
     return f"<div>\n{heading(s)}\n" + "\n".join(s.dice.shuffled(body)) + "\n</div>"
@@ -133,9 +124,7 @@ def icons(s: Scene) -> str:
     rows = [f"<li>{icon(f'{k}{s.colon()} {v}')}</li>" for k, v in facts(s)]
     rows += [f"<li>{icon(s.t(key))}</li>" for key in s.dice.some(["ship", "returns", "stock", "days"], 1, 2)]
     price = f"<div>{icon(offer(s, 'strong'))}</div>"
-    body = s.dice.shuffled(
-        ["<ul>\n" + "\n".join(s.dice.shuffled(rows)) + "\n</ul>", price, f"<p>{s.prose()}</p>"]
-    )
+    body = s.dice.shuffled(["<ul>\n" + "\n".join(s.dice.shuffled(rows)) + "\n</ul>", price, f"<p>{s.prose()}</p>"])
     return f"<section>\n{heading(s)}\n" + "\n".join(body) + "\n</section>"
 
 
@@ -191,11 +180,7 @@ def business_prices(s: Scene) -> str:
 def instalment_plan(s: Scene) -> str:
     """A page that shouts the monthly rate and whispers the price."""
     rate = f"<p class='big'>{s.t('instal')}</p>"
-    price = (
-        f"<p><small>{s.t('price')}{s.colon()} {s.amount()}</small></p>"
-        if s.price
-        else f"<p>{s.no_price()}</p>"
-    )
+    price = f"<p><small>{s.t('price')}{s.colon()} {s.amount()}</small></p>" if s.price else f"<p>{s.no_price()}</p>"
     path = trail(s) if s.path else ""
     maker = "\n".join(f"<p>{k}{s.colon()} {v}</p>" for k, v in facts(s) if s.brand and v == s.h(s.brand))
     more = f"<p>{s.t('related')}: {neighbours(s, 1)[0]}</p>" if s.dice.chance(0.3) else ""

@@ -40,16 +40,9 @@ def _amount(s: Scene) -> str:
 
 def entry_summary(s: Scene) -> str:
     """A blog-like shop: entry summary, struck price, posted-in line, tags."""
-    old = (
-        f'<del aria-hidden="true"><bdi>{s.money(s.higher())}</bdi></del> '
-        if s.dice.chance(0.5) and s.price
-        else ""
-    )
+    old = f'<del aria-hidden="true"><bdi>{s.money(s.higher())}</bdi></del> ' if s.dice.chance(0.5) and s.price else ""
     price = f'<p class="price">{old}<ins><bdi>{_amount(s)}</bdi></ins></p>'
-    posted = " ".join(
-        f'<span class="posted_in">{k}{s.colon()} <a href="#" rel="tag">{v}</a></span>'
-        for k, v in _category(s)
-    )
+    posted = " ".join(f'<span class="posted_in">{k}{s.colon()} <a href="#" rel="tag">{v}</a></span>' for k, v in _category(s))
     tags = s.dice.maybe(0.6, f'<span class="tagged_as">{s.t("tags")}</span>')
     meta = f'<div class="product_meta">\n<span>{s.t("sku")}: {s.sku()}</span>\n{posted}\n{tags}\n</div>'
     table = "\n".join(f"<tr><th>{k}</th><td><p>{v}</p></td></tr>" for k, v in [*_brand(s), *extras(s, 0, 2)])
@@ -72,20 +65,14 @@ def hosted_theme(s: Scene) -> str:
     """A hosted theme: vendor above the title, unit price, dynamic checkout."""
     vendor = f'<p class="product__vendor">{s.h(s.brand)}</p>' if s.brand else ""
     group = "\n".join(field(s, row) for row in _category(s))
-    old = (
-        f'<s class="price-item--regular">{s.money(s.higher())}</s>\n'
-        if s.dice.chance(0.5) and s.price
-        else ""
-    )
+    old = f'<s class="price-item--regular">{s.money(s.higher())}</s>\n' if s.dice.chance(0.5) and s.price else ""
     price = f'<div class="price">\n{old}<span class="price-item price-item--last">{s.amount()}</span>\n</div>'
     small = f'<small class="tax">{s.t("vat_in")}. {s.t("ship")}</small>'
     quick = f"<button>{s.t('cart')}</button>\n<p>{s.t('instal')}</p>"
     head = [vendor, f'<h1 class="product__title">{s.title}</h1>']
     head = head if s.dice.chance(0.7) else head[::-1]
     tail = s.dice.shuffled([group, f'<div class="rte">{s.prose()}</div>', quick])
-    return (
-        '<product-info class="page-width">\n' + "\n".join([*head, price, small, *tail]) + "\n</product-info>"
-    )
+    return '<product-info class="page-width">\n' + "\n".join([*head, price, small, *tail]) + "\n</product-info>"
 
 
 def box_prices(s: Scene) -> str:
@@ -108,21 +95,11 @@ def quick_view(s: Scene) -> str:
     """A pop-up view with references, tax lines and a list of features."""
     tax = f'<div class="tax-shipping">{s.t("vat_in")} {s.t("ship")}</div>'
     price = f'<div class="current-price"><span>{s.amount()}</span></div>\n{tax}'
-    logo = (
-        f'<img src="/m/{s.dice.digits(2)}.jpg" alt="{s.a(s.brand)}" class="manufacturer-logo">'
-        if s.brand
-        else ""
-    )
-    items = "\n".join(
-        f"<dt>{k}</dt><dd>{v}</dd>" for k, v in s.dice.shuffled([*_category(s), *extras(s, 1, 3)])
-    )
+    logo = f'<img src="/m/{s.dice.digits(2)}.jpg" alt="{s.a(s.brand)}" class="manufacturer-logo">' if s.brand else ""
+    items = "\n".join(f"<dt>{k}</dt><dd>{v}</dd>" for k, v in s.dice.shuffled([*_category(s), *extras(s, 1, 3)]))
     flag = s.dice.maybe(0.5, f'<ul class="product-flags"><li>{s.t("badge")}</li></ul>')
     body = [price, logo, f'<dl class="data-sheet">{items}</dl>', f"<p>{s.prose()}</p>"]
-    return (
-        f'<div class="quickview">\n{flag}\n<h1 class="h1">{s.title}</h1>\n'
-        + "\n".join(s.dice.shuffled(body))
-        + "\n</div>"
-    )
+    return f'<div class="quickview">\n{flag}\n<h1 class="h1">{s.title}</h1>\n' + "\n".join(s.dice.shuffled(body)) + "\n</div>"
 
 
 def marketplace(s: Scene) -> str:
@@ -133,9 +110,7 @@ def marketplace(s: Scene) -> str:
     )
     box = f'<div id="buybox">\n<div class="price">{twice if s.price else s.no_price()}</div>'
     box += f"\n<div>{s.t('days')}</div>" if s.price else ""
-    box += (
-        f'\n<div>{s.t("seller")} <a href="#">{s.h(s.shop)}</a></div>\n<button>{s.t("cart")}</button>\n</div>'
-    )
+    box += f'\n<div>{s.t("seller")} <a href="#">{s.h(s.shop)}</a></div>\n<button>{s.t("cart")}</button>\n</div>'
     rows = "\n".join(field(s, row, "li") for row in [*_category(s), *extras(s, 0, 2)])
     more = (
         f"<div>{s.t('offer') if s.dice.chance(0.3) else s.t('related')}: {neighbours(s, 1)[0]}</div>"
@@ -160,9 +135,7 @@ def classified(s: Scene) -> str:
     body = [when, f"<p>{s.t('condition')}. {s.prose()}</p>", f"<ul>\n{rows}\n</ul>" if rows else ""]
     place = s.dice.maybe(0.4, f"<p>{s.t('ship')}</p>")
     return (
-        f"<article{s.cls('ad')}>\n<h1>{s.title}</h1>\n{price}\n"
-        + "\n".join(s.dice.shuffled(body))
-        + f"\n{place}\n</article>"
+        f"<article{s.cls('ad')}>\n<h1>{s.title}</h1>\n{price}\n" + "\n".join(s.dice.shuffled(body)) + f"\n{place}\n</article>"
     )
 
 
@@ -180,9 +153,7 @@ def letter(s: Scene) -> str:
 
 def mobile_page(s: Scene) -> str:
     """A fast mobile page with its own image elements."""
-    image = (
-        f'<amp-img src="/i/{s.dice.digits(4)}.jpg" width="300" height="200" alt="{s.a(s.name)}"></amp-img>'
-    )
+    image = f'<amp-img src="/i/{s.dice.digits(4)}.jpg" width="300" height="200" alt="{s.a(s.name)}"></amp-img>'
     style = "<style amp-custom>.p{font-weight:700}.o{text-decoration:line-through}</style>"
     old = f'<span class="o">{s.money(s.higher())}</span> ' if s.price and s.dice.chance(0.4) else ""
     body = [
@@ -218,8 +189,7 @@ def variants(s: Scene) -> str:
     sizes = s.dice.some(["S", "M", "L", "XL", "38", "40", "42"], 2, 4)
     extra = s.dice.chance(0.6)
     options = "".join(
-        f"<option>{x}{f' (+ {s.money(s.other(0.05, 0.2))})' if extra and n else ''}</option>"
-        for n, x in enumerate(sizes)
+        f"<option>{x}{f' (+ {s.money(s.other(0.05, 0.2))})' if extra and n else ''}</option>" for n, x in enumerate(sizes)
     )
     choice = f'<label>{s.t("size")} <select name="size">{options}</select></label>'
     paint = "".join(f'<label><input type="radio" name="c"> {s.t("colours")}</label> ' for _ in range(2))

@@ -39,19 +39,13 @@ def _menu(s: Scene) -> str:
 
 def _footer(s: Scene) -> str:
     """Writes the footer of a shop."""
-    return (
-        f"<footer>© {s.dice.between(2019, 2026)} {s.h(s.shop)} · {s.t('terms')} · {s.t('contact')}</footer>"
-    )
+    return f"<footer>© {s.dice.between(2019, 2026)} {s.h(s.shop)} · {s.t('terms')} · {s.t('contact')}</footer>"
 
 
 def _shelf(s: Scene, share: float) -> str:
     """Writes a block of other products in some pages."""
-    lines = "\n".join(
-        f"<li>{line}</li>" for line in neighbours(s, s.dice.between(1, 3), brands=s.dice.chance(0.3))
-    )
-    return s.dice.maybe(
-        share, f"<section class='shelf'>\n<h3>{s.t('related')}</h3>\n<ul>\n{lines}\n</ul>\n</section>"
-    )
+    lines = "\n".join(f"<li>{line}</li>" for line in neighbours(s, s.dice.between(1, 3), brands=s.dice.chance(0.3)))
+    return s.dice.maybe(share, f"<section class='shelf'>\n<h3>{s.t('related')}</h3>\n<ul>\n{lines}\n</ul>\n</section>")
 
 
 def _page(s: Scene, body: list[str], title: str = "") -> str:
@@ -103,15 +97,9 @@ def brand_trail(s: Scene) -> str:
     """A trail that passes through the brand, which a label or a script also names."""
     links = [f'<a href="/">{s.t("home")}</a>', *(f'<a href="#">{s.h(name)}</a>' for name in s.path)]
     if s.brand:
-        links.append(
-            f'<a href="/{s.dice.pick(["brand", "marke", "marque", "b"])}" class="brand">{s.h(s.brand)}</a>'
-        )
+        links.append(f'<a href="/{s.dice.pick(["brand", "marke", "marque", "b"])}" class="brand">{s.h(s.brand)}</a>')
     path = s.dice.pick([" &gt; ", " / ", " › "]).join([*links, s.title])
-    said = (
-        _rows(s, "brand")
-        if s.dice.chance(0.6) or not s.brand
-        else s.ld({"@type": "Product", "brand": {"name": s.brand}})
-    )
+    said = _rows(s, "brand") if s.dice.chance(0.6) or not s.brand else s.ld({"@type": "Product", "brand": {"name": s.brand}})
     body = s.dice.shuffled([f"<p>{offer(s, 'b')}</p>", said, f"<p>{s.prose()}</p>", noise(s, 1)])
     return f"<nav>{path}</nav>\n{heading(s)}\n" + "\n".join(body)
 
@@ -129,14 +117,8 @@ def related_boxes(s: Scene) -> str:
     """Neighbours in plain boxes of the same kind as the product's own box."""
     role = s.dice.pick(["prod", "box", "entry"])
     body = [f"<div class='price'>{offer(s)}</div>", fields(s, "div"), noise(s, 1)]
-    main = (
-        f"<div class='{role} {role}-main'>\n<h1>{s.title}</h1>\n"
-        + "\n".join(s.dice.shuffled(body))
-        + "\n</div>"
-    )
-    boxes = "\n".join(
-        f"<div class='{role}'>\n{line}\n</div>" for line in neighbours(s, 2, brands=s.dice.chance(0.4))
-    )
+    main = f"<div class='{role} {role}-main'>\n<h1>{s.title}</h1>\n" + "\n".join(s.dice.shuffled(body)) + "\n</div>"
+    boxes = "\n".join(f"<div class='{role}'>\n{line}\n</div>" for line in neighbours(s, 2, brands=s.dice.chance(0.4)))
     return f"{main}\n<div class='row'>\n<div>{s.t('related')}</div>\n{boxes}\n</div>"
 
 
@@ -158,11 +140,7 @@ def _review(s: Scene) -> str:
 def reviews_page(s: Scene) -> str:
     """Reviews with names, dates and stars after the product."""
     lines = [_review(s) for _ in range(s.dice.between(1, 3))]
-    block = (
-        f"<section>\n<h2>{s.t('reviews')}</h2>\n<p>{s.t('rating')}</p>\n<ul>\n"
-        + "\n".join(lines)
-        + "\n</ul>\n</section>"
-    )
+    block = f"<section>\n<h2>{s.t('reviews')}</h2>\n<p>{s.t('rating')}</p>\n<ul>\n" + "\n".join(lines) + "\n</ul>\n</section>"
     body = s.dice.shuffled([f"<p>{offer(s, 'strong')}</p>", fields(s), f"<p>{s.prose()}</p>"])
     return f"<div>\n{heading(s, '1')}\n" + "\n".join(body) + f"\n{block}\n</div>"
 
@@ -223,9 +201,7 @@ def brand_in_title(s: Scene) -> str:
         before = s.dice.chance(0.4) and not s.name.startswith(s.brand)
         title = f"{s.h(s.brand)} {title}" if before else title.removeprefix(s.h(s.brand)).strip() + after
     body = [_rows(s, "category"), f"<p>{offer(s, 'b')}</p>", f"<p>{s.prose()}</p>", noise(s, 1)]
-    return _page(
-        s, [f"<header>{s.h(s.shop)}</header>", heading(s, "1"), *s.dice.shuffled(body), _footer(s)], title
-    )
+    return _page(s, [f"<header>{s.h(s.shop)}</header>", heading(s, "1"), *s.dice.shuffled(body), _footer(s)], title)
 
 
 def story(s: Scene) -> str:

@@ -1,0 +1,36 @@
+"""What several tests need: the committed parameters, and the base model with its real tokenizer."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stages import params
+from stages.params import Params
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def loaded() -> Params:
+    """The committed params.yaml."""
+    return params.load(ROOT / "params.yaml")
+
+
+@pytest.fixture(scope="session")
+def base(loaded: Params) -> Path:
+    """The base model: the work tree's if it is whole, else one that stages.base makes once, kept beside pytest's cache."""
+    made = ROOT / ".pytest_cache" / "base"
+    for folder in (ROOT / "models" / "base", made):
+        if _is_whole(folder, loaded):
+            return folder
+    subprocess.run([sys.executable, "-m", "stages.base", "--out", str(made)], cwd=ROOT, check=True)
+    return made
+
+
+def _is_whole(folder: Path, loaded: Params) -> bool:
+    """base.json is written last: where it names the source of params.yaml, everything before it is there."""
+    record = folder / "base.json"
+    return record.is_file() and loaded.base.source.model_dump().items() <= json.loads(record.read_text("utf-8")).items()

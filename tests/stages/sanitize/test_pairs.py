@@ -1,0 +1,50 @@
+"""A list of pairs, cleaned item by item; what is no pair is left for `prepare` to reject by its index."""
+
+import json
+from typing import Any
+
+import pytest
+
+from stages.sanitize.pairs import clean_pairs
+from stages.sanitize.parsers import Unreadable
+
+
+@pytest.mark.parametrize(
+    ("item", "cleaned"),
+    [
+        ({"input": "<h1>X200</h1>", "output": {"name": "X200"}}, {"input": "# X200", "output": {"name": "X200"}}),
+        ({"input": " Is <b> a\n tag? ", "output": "Yes."}, {"input": "Is <b> a tag?", "output": "Yes."}),
+        ({"input": "<p>x</p>", "output": {}, "layout": "card"}, {"input": "x", "output": {}, "layout": "card"}),
+        ({"input": 5, "output": {}}, {"input": 5, "output": {}}),
+        ("text", "text"),
+        (None, None),
+    ],
+)
+def test_an_item_is_cleaned_by_what_it_asks_for(item: Any, cleaned: Any) -> None:
+    assert json.loads(clean_pairs(json.dumps([item]), lines=False)) == [cleaned]
+
+
+def test_json_lines() -> None:
+    text = '{"input": "a\u2028b", "output": "c"}\n\n{"input": "d", "output": "e"}\n'
+    assert json.loads(clean_pairs(text, lines=True)) == [{"input": "a b", "output": "c"}, {"input": "d", "output": "e"}]
+
+
+def test_half_a_surrogate_pair_can_still_be_written() -> None:
+    text = clean_pairs(
+        '[{"input": "a\\ud800b", "output": "c\\ud800"}, {"input": "<p>a\\ud800b</p>", "output": {}}]', lines=False
+    )
+    assert len(json.loads(text.encode("utf-8"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "message"),
+    [
+        ("[{", False, "not JSON: "),
+        ('{"input": "x"}', False, "a list of pairs was expected, not a JSON dict"),
+        ('{"input": "x"}\n{', True, "not JSON: line 1: "),
+        ("[" * 100_000, False, "nested too deeply"),
+    ],
+)
+def test_what_is_no_list_of_pairs_is_unreadable(text: str, lines: bool, message: str) -> None:
+    with pytest.raises(Unreadable, match=message):
+        clean_pairs(text, lines=lines)
