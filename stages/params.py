@@ -237,6 +237,14 @@ class Params(Section):
     evaluate: Evaluate
     report: Report
 
+    @model_validator(mode="after")
+    def _answers_fit(self) -> "Params":
+        if self.evaluate.context < self.tokenize.max_seq_len:
+            raise ValueError(f"evaluate.context must be at least tokenize.max_seq_len ({self.tokenize.max_seq_len})")
+        if self.evaluate.max_new_tokens >= self.tokenize.max_seq_len:
+            raise ValueError(f"evaluate.max_new_tokens must be below tokenize.max_seq_len ({self.tokenize.max_seq_len})")
+        return self
+
     def adapter(self, name: str) -> Adapter:
         """The section of one adapter.
 
@@ -274,6 +282,8 @@ def _fault(fault: dict[str, Any]) -> str:
         return f"{key} is unknown; {parent} takes {', '.join(_fields_at(fault['loc'][:-1]))}"
     if fault["type"] == "missing":
         return f"{key} is missing and has no default; see the comments of the committed params.yaml"
+    if not keys:
+        return str(fault["msg"]).removeprefix("Value error, ")
     return f"{key} = {fault['input']!r}: {fault['msg'][0].lower()}{fault['msg'][1:]}"
 
 

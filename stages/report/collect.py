@@ -74,9 +74,9 @@ def by_adapter(models: Path, kind: str, adapters: list[str]) -> Metrics:
 
 
 def headline(record: Metrics) -> tuple[str, float]:
-    """The one score that a variant is first judged by: exact match of objects, else token F1."""
-    key = "exact_match" if "json_parse_rate" in record else "token_f1"
-    return key, float(record[key])
+    """The one score that a variant is first judged by: exact match of objects, token F1 of texts, else the loss."""
+    key = "exact_match" if "json_parse_rate" in record else "token_f1" if "token_f1" in record else "loss"
+    return key, float(record.get(key, "nan"))
 
 
 def table(rows: list[dict[str, Any]]) -> str:
