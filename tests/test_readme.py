@@ -1,5 +1,6 @@
 """The README's table of what re-runs is what DVC would do."""
 
+import json
 import re
 from pathlib import Path
 
@@ -61,3 +62,11 @@ def test_every_parameter_has_a_row() -> None:
         named = {name for stage in repo.index.stages for dep in stage.deps for name in getattr(dep, "params", None) or []}
     wanted = {name for name in named if not name.startswith("adapters.assistant.")} - {"adapters"}
     assert wanted == {row[0] for row in ROWS}
+
+
+def test_scorecard_is_the_committed_one() -> None:
+    scores = json.loads((ROOT / "metrics" / "scores.json").read_text(encoding="utf-8"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for adapter, key in (("products", "exact_match"), ("assistant", "token_f1")):
+        for variant, row in scores[adapter].items():
+            assert f"\n| {variant} | {row[key]:.3f} |" in text

@@ -113,7 +113,7 @@ def test_a_file_that_is_no_yaml_is_one_line(tmp_path: Path, content: bytes) -> N
 
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").touch()
-    with pytest.raises(Failure, match="the file = None"):
+    with pytest.raises(Failure, match="Input should be a valid dictionary"):
         params.load(tmp_path / "params.yaml")
 
 
