@@ -20,8 +20,10 @@ SMALL: dict[str, object] = {
     "prepare.test_share": 0.34,
     "prepare.valid_share": 0.17,
     "tokenize.max_truncated_share": 1.0,
-    "adapters.products.train.epochs": 0.1,
+    "adapters.products.train.epochs": 0.5,
+    "adapters.products.train.warmup_steps": 0,  # the first step of a warm-up learns nothing
     "adapters.assistant.train.epochs": 0.1,
+    "adapters.assistant.train.warmup_steps": 0,
     "merge.probes": 2,
     "evaluate.max_examples": 3,
     "evaluate.max_new_tokens": 12,

@@ -10,7 +10,7 @@ import trafilatura
 from lxml import etree
 from markdownify import markdownify
 
-CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # lxml refuses them
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 NOISE = ("script", "style", "noscript", "template", "svg", "iframe", "form", "nav", "footer", "aside", "button")
 
 
@@ -39,9 +39,20 @@ def _main_content(page: str) -> str | None:
 def parse(page: str) -> lxml.html.HtmlElement | None:
     """The tree of a page, or None where there is no element in it."""
     try:
-        return lxml.html.document_fromstring(page.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8"))
+        tree = lxml.html.document_fromstring(page.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8"))
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
+    for element in tree.iter():
+        element.text, element.tail = _scrubbed(element.text), _scrubbed(element.tail)
+        for key, value in element.attrib.items():
+            if CONTROL.search(value):
+                element.set(key, _scrubbed(value))
+    return tree
+
+
+def _scrubbed(text: str | None) -> str | None:
+    """Text without the control characters that a page can hold as `&#1;`, but that lxml refuses when it is moved."""
+    return CONTROL.sub("", text) if text and CONTROL.search(text) else text
 
 
 def without_noise(page: str) -> str:

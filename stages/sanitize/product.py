@@ -19,7 +19,7 @@ import lxml.html
 from markdownify import markdownify
 
 from stages.documents import fold_space
-from stages.sanitize.html import CONTROL, parse
+from stages.sanitize.html import parse
 from stages.sanitize.shapes import flatten, trail
 
 DROPPED = ("script", "style", "noscript", "template", "svg", "iframe", "select", "input", "button", "textarea", "aside",
@@ -202,9 +202,9 @@ def _role(element: lxml.html.HtmlElement) -> str:
 
 def _insert(element: lxml.html.HtmlElement, text: str, after: bool) -> None:
     if after:
-        element.tail = CONTROL.sub("", f" {text}{element.tail or ''}")
+        element.tail = f" {text}{element.tail or ''}"
     else:
-        element.text = CONTROL.sub("", f"{text}{element.text or ''}")
+        element.text = f"{text}{element.text or ''}"
 
 
 def _lines(tree: lxml.html.HtmlElement) -> Iterator[str]:

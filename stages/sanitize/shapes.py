@@ -11,7 +11,6 @@ import lxml.html
 from lxml import etree
 
 from stages.documents import fold_space
-from stages.sanitize.html import CONTROL
 
 TRAIL = re.compile(r"\s*[›»→]\s*|\s+[>/]\s+")
 TRAIL_MARK = re.compile(r"\[breadcrumb\] *|breadcrumb: |data breadcrumb: ")
@@ -34,7 +33,7 @@ def _replace(element: lxml.html.HtmlElement, content: list[str | lxml.html.HtmlE
     element.tag, element.text = "p", None
     for item in content:
         if isinstance(item, str):
-            etree.SubElement(element, "p").text = CONTROL.sub("", item)
+            etree.SubElement(element, "p").text = item
         else:
             item.tag, item.tail = "p", None
             element.append(item)
