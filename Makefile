@@ -1,6 +1,9 @@
 # make run    everything from data/raw to the printed scorecard; sets up first
 # make test   all tests; sets up first
 # make lint   formatting, lint and types
+# make storage       an S3 server on this machine as the default remote; make storage-stop ends it
+# make push, pull    what DVC tracks to and from the default remote, every object checked
+# make audit         known vulnerabilities of the installed packages (asks pypi.org)
 # PYTHON=…    the interpreter for the virtual environment (3.11 or newer)
 
 PYTHON ?= python3
@@ -12,7 +15,7 @@ REQUIREMENTS := $(if $(shell command -v nvidia-smi),requirements.txt,requirement
 export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup run test lint clean
+.PHONY: setup run test lint storage storage-stop push pull audit clean
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/.ready
@@ -37,6 +40,21 @@ lint: setup
 	ruff format --check .
 	ruff check .
 	mypy
+
+storage: setup
+	@python -m stages.storage start
+
+storage-stop:
+	@python -m stages.storage stop
+
+push: setup
+	@python -m stages.storage push
+
+pull: setup
+	@python -m stages.storage pull
+
+audit: setup
+	python -m pip_audit --skip-editable
 
 clean:
 	rm -rf $(VENV)
