@@ -17,7 +17,7 @@ from stages.prompt import Prompter
 
 ROOT = Path(__file__).parent.parent
 PERSONAL = ("jane.roe@example.org", "+33 6 12 34 56 78", "FR1420041010050500013M02606", "4111 1111 1111 1111")
-ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[a-z]{2,}|\b[A-Z]{2}\d{2}(?:\s?\w{4}){3,}\b|(?<!\d)(?:\+|00)\d{2}[\s\d]{8,}")
+ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[a-z]{2,}|\b[A-Z]{2}\d{2}(?:\s?\w{4}){3,}\w{0,3}\b|\+\d{2}[\s\d]{8,}")
 
 ESCAPES = [
     "{{ ''.__class__.__mro__ }}",
