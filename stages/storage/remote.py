@@ -15,15 +15,15 @@ from typing import Any
 from stages.command import Failure
 
 # What a store answers (a pattern), and what to do about it.
-REMEDIES = (
-    ("<bucket>", "no bucket is set: `make storage` for a server on this machine, or "
-     "`dvc remote modify --local storage url s3://BUCKET/PATH` for your own"),
-    ("NoSuchBucket", "the bucket does not exist: make it, or correct the url with `dvc remote modify --local {name} url …`"),
-    ("Unable to locate credentials", "no key was found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"),
-    ("InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|403", "the key is wrong or has no right to this bucket: look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or at "
-     "access_key_id in .dvc/config.local"),
-    ("Could not connect", "no server answers there: `make storage` starts that of this machine; else look at AWS_ENDPOINT_URL"),
-)  # fmt: skip
+REMEDIES = {
+    "<bucket>": "no bucket is set: `make storage` for a server on this machine, or "
+    "`dvc remote modify --local storage url s3://BUCKET/PATH` for your own",
+    "NoSuchBucket": "the bucket does not exist: make it, or correct the url with `dvc remote modify --local {name} url …`",
+    "Unable to locate credentials": "no key was found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
+    "InvalidAccessKeyId|SignatureDoesNotMatch|AccessDenied|403": "the key is wrong or has no right to this bucket: "
+    "look at AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or at access_key_id in .dvc/config.local",
+    "Could not connect": "no server answers there: `make storage` starts that of this machine; else look at AWS_ENDPOINT_URL",
+}
 SECRET = re.compile(  # user:password@ of a URL; the value of a query's or a connection string's key
     r"(?i)(?<=://)[^/@\s]+(?=@)|(?P<key>(?<=[?&;])[^=&;\s]*(?:sig|token|key|secret|password|credential)[^=&;\s]*=)[^&;\s\"']+"
 )
@@ -95,7 +95,11 @@ def opened(name: str | None) -> Iterator[tuple[Any, Any]]:
         Failure: there is no such remote, or as `repository`.
     """
     with repository() as repo:
-        yield repo, repo.cloud.get_remote(name)
+        try:
+            remote = repo.cloud.get_remote(name)
+        except ImportError as error:  # DVC's plugin for this kind of store
+            raise Failure(f"storage: {error}") from error
+        yield repo, remote
 
 
 def outputs(repo: Any) -> Iterator[tuple[str, str]]:
@@ -131,7 +135,7 @@ def _words(error: BaseException) -> str:
 
 def _failure(repo: Any, remote: Any, error: Exception) -> Failure:
     words = _words(error)
-    remedy = next((remedy for sign, remedy in REMEDIES if re.search(sign, words)), "")
+    remedy = next((remedy for sign, remedy in REMEDIES.items() if re.search(sign, words)), "")
     url = remote.fs.unstrip_protocol(remote.path)
     reason = str(error).splitlines()[-1] if str(error) else type(error).__name__
     if remedy and "<bucket>" in words:
