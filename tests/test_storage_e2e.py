@@ -306,7 +306,7 @@ def test_a_corpus_is_imported_and_updated(place: Place, tmp_path: Path) -> None:
 
 
 WRONG: list[tuple[dict[str, str | None], str, str]] = [
-    ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "", "the key is wrong or has no right to this bucket"),
+    ({"AWS_SECRET_ACCESS_KEY": "another-secret"}, "", "the key is wrong or has no right to this bucket"),
     ({"AWS_ACCESS_KEY_ID": "nobody"}, "", "the key is wrong or has no right to this bucket"),
     ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, "", "no key was found: set AWS_ACCESS_KEY_ID"),
     ({}, "s3://nowhere/x", "the bucket does not exist: make it, or correct the url"),

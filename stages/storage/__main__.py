@@ -53,7 +53,9 @@ def pull(repo: Any, store: Any, targets: list[str]) -> None:
     objects, findings = check.referenced(repo, store, all_commits=False)
     wanted = {oid: path for oid, path in objects.items() if not targets or _below(path, targets)}
     findings = [finding for finding in findings if finding.oid in wanted]
-    if not findings and dvc(["pull", "--remote", store.name, *targets]) != 0:
+    with remote.full_disk_raised(repo.root_dir):
+        whole = bool(findings) or dvc(["pull", "--remote", store.name, *targets]) == 0
+    if not whole:
         findings = check.damaged(store.odb, {oid: wanted[oid] for oid in wanted if not repo.cache.local.exists(oid)})
         if not findings:
             raise Failure("storage: the pull broke off; what came is kept, run it again")

@@ -29,6 +29,7 @@ SECRET = re.compile(  # user:password@ of a URL; the value of a query's or a con
 )
 SECRET_SETTINGS = ("secret_access_key", "session_token", "password", "sas_token", "account_key", "connection_string", "token",
                    "client_secret", "oss_key_secret", "sse_customer_key", "passphrase")  # fmt: skip
+LOGGERS = ("dvc", "dvc_data", "dvc_objects")
 SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 
@@ -59,6 +60,32 @@ class _Redacting(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(self._inner.format(record), self._secrets)
+
+
+class _DiskFull(logging.Handler):
+    seen = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen = self.seen or os.strerror(errno.ENOSPC) in f"{record.getMessage()} {record.exc_info}"
+
+
+@contextmanager
+def full_disk_raised(root: str) -> Iterator[None]:
+    """A full disk of which DVC told inside the block, only to go on, is raised at its end.
+
+    Raises:
+        OSError: ENOSPC, with the repository's root.
+    """
+    handler = _DiskFull()
+    for name in LOGGERS:
+        logging.getLogger(name).addHandler(handler)
+    try:
+        yield
+    finally:
+        for name in LOGGERS:
+            logging.getLogger(name).removeHandler(handler)
+    if handler.seen:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), root)
 
 
 @contextmanager
