@@ -1,121 +1,167 @@
-"""Put every file below the raw root into the document store, whole, with what is known about it.
+"""Put every document of the sources into the document store, whole, with what is known about it.
 
-In: a tree such as data/raw. Out: `documents-*.parquet`, one row a document with its original bytes, and
-`ledger-*.parquet`, one row for each file that is no document or could not be read, with the reason.
+In: the sources of params.yaml, by default every file of a tree such as data/raw. Out: `documents-*.parquet`, one row a
+document with its original bytes; `ledger-*.parquet`, one row for each file, member or row that is no document or could not
+be read, with the reason; `croissant.json`, which describes both.
 
     python -m stages.ingest --raw data/raw --store data/documents
 """
 
 import argparse
 import hashlib
-import io
+import posixpath
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-
-from PIL import Image, UnidentifiedImageError
+from typing import BinaryIO
+from urllib.parse import unquote
 
 from stages import command, params
-from stages.command import Failure
-from stages.documents import LEDGER, STORE, Row, document_id, write_shards
-from stages.ingest import detection, metadata
+from stages.documents import LEDGER, STORE, Row, Shards, document_id
+from stages.ingest import archives, containers, croissant, detection, metadata, sources
+from stages.ingest.containers import Budget
+from stages.ingest.description import Request, Said, describable
+from stages.ingest.detection import Charset, Mime
+from stages.ingest.entry import Entry, Refused, collection_of, spelled
+from stages.ingest.sources import files_below
+from stages.ingest.worker import Worker
 from stages.params import Ingest
 
+__all__ = ["files_below", "ingest"]
 
-def files_below(root: Path) -> list[str]:
-    """The POSIX paths, sorted, of all files below `root`; links are listed, not followed.
-
-    Raises:
-        Failure: `root` is no folder, or holds nothing.
-    """
-    if not root.is_dir():
-        raise Failure(f"ingest: {root} does not exist; put your documents there, or restore it with git or dvc pull")
-    found = sorted(path.relative_to(root).as_posix() for path in _walk(root))
-    if not found:
-        raise Failure(f"ingest: {root} is empty; put your documents there, or restore it with git or dvc pull")
-    return found
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            yield from _walk(path)
-        else:
-            yield path
+BLANK = b"\x00 \t\r\n\f\v"
+HOST = re.compile(r"\w[\w+.-]*://[^/]*")
 
 
 def ingest(root: Path, store: Path, section: Ingest) -> tuple[int, int]:
-    """Write the store and its ledger.
+    """Write the store, its ledger and their description.
 
     Returns:
-        How many documents it holds, and how many files are in the ledger instead.
+        How many documents it holds, and how many files, members and rows are in the ledger instead.
     """
-    kept: list[Row] = []
-    ledger: list[Row] = []
-    for uri in command.progress(iterable=files_below(root), desc="ingest", unit="file"):
-        row = read(root, uri, section)
-        (ledger if "drop_reason" in row else kept).append(row)
-    write_shards(kept, store, "documents", STORE, section.shards, key="doc_id")
-    write_shards(ledger, store, "ledger", LEDGER, 1, key="doc_id")
-    return len(kept), len(ledger)
+    reader = Reader(section)
+    with (
+        Shards(store, "documents", STORE, section.shards, key="doc_id") as documents,
+        Shards(store, "ledger", LEDGER, 1, key="doc_id") as ledger,
+    ):
+        for entry in command.progress(iterable=sources.entries(root, section), desc="ingest", unit="entry"):
+            for row in reader.rows(entry):
+                (ledger if "drop_reason" in row else documents).add(row)
+    reader.worker.stop()
+    croissant.write(store)
+    return documents.count, ledger.count
 
 
-def read(root: Path, uri: str, section: Ingest) -> Row:
-    """One row: of the store, or of the ledger (then it has a `drop_reason`)."""
-    path = root / uri
-    if metadata.is_metadata(path.name):
-        return _dropped(uri, "metadata_file", "describes other files")
-    try:
-        if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
-            return _dropped(uri, "outside_source", "a link that leaves the source")
-        size = path.stat().st_size
-        if size > section.max_bytes:
-            return _dropped(uri, "too_large", f"{size} bytes > {section.max_bytes}")
-        content = path.read_bytes()
-    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
-        return _dropped(uri, "unreadable", str(error))
-    if not content.strip():
-        return _dropped(uri, "empty", f"{size} bytes")
-    return _document(root, uri, content, section)
+class Reader:
+    """Turns entries into rows, and remembers what pages call the images that come after them."""
+
+    def __init__(self, section: Ingest) -> None:
+        self.section = section
+        self.worker = Worker(section.parser_timeout_s, section.parser_memory_bytes)
+        self._captions: dict[str, str] = {}
+
+    def rows(self, entry: Entry, budget: Budget | None = None, depth: int = 0) -> Iterator[Row]:
+        """The row of a document, or those of an archive's members; rows of the ledger have a `drop_reason`."""
+        try:
+            with entry.open() as file:
+                kind = archives.kind_of(entry.uri, file)
+                if kind is None:
+                    yield self._document(entry, self._content(file))
+                    return
+                if depth > self.section.archives.max_nesting:
+                    raise Refused("archive_nested", f"{depth} deep > {self.section.archives.max_nesting}")
+                budget = budget or archives.budget_of(_size(file), self.section)
+                members = containers.members_of(kind, entry.uri, file, budget, self.section.max_bytes)
+                for member in archives.entries(entry.uri, members, entry.layers, self.section):
+                    yield from self.rows(member, budget, depth + 1)
+                yield _dropped(entry.uri, "archive", f"{len(members)} members")
+        except Refused as refusal:
+            yield _dropped(entry.uri, refusal.reason, refusal.detail)
+        except OSError as error:
+            yield _dropped(entry.uri, "unreadable", error.strerror or type(error).__name__)
+
+    def _content(self, file: BinaryIO) -> bytes:
+        size, most = _size(file), self.section.max_bytes
+        content = file.read(most + 1)
+        if len(content) > most:
+            raise Refused("too_large", f"{max(size, len(content))} bytes > {most}")
+        if not content.strip(BLANK):
+            raise Refused("empty", f"{len(content)} bytes")
+        return content
+
+    def _document(self, entry: Entry, content: bytes) -> Row:
+        mime = detection.mime_of(entry.uri, content, self.section.min_mime_score)
+        if entry.mime:
+            mime = Mime(entry.mime, entry.mime, mime.detected, mime.score)
+        charset = detection.charset_of(content) if detection.is_text(mime.decided) else None
+        said = self._said(entry, mime, charset, content)
+        for address, caption in said.captions.items():
+            image = _resolved(entry.uri, address)
+            if image and entry.holds(image):
+                self._captions.setdefault(image, caption)
+        return {
+            "doc_id": document_id(entry.uri),
+            "source_uri": entry.uri,
+            "collection": collection_of(entry.uri),
+            **self._known(entry, mime, said),
+            "mime": mime.decided,
+            "mime_declared": mime.declared,
+            "mime_detected": mime.detected,
+            "mime_score": mime.score,
+            "charset": charset.name if charset else None,
+            "charset_evidence": charset.evidence if charset else None,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "bytes": len(content),
+            "width": said.width,
+            "height": said.height,
+            "fault": said.fault,
+            "content": content,
+        }
+
+    def _said(self, entry: Entry, mime: Mime, charset: Charset | None, content: bytes) -> Said:
+        if not describable(mime.decided):
+            return Said()
+        typed = any("doc_type" in layer for _, layer in entry.layers)
+        name = charset.name if charset else None
+        return self.worker.describe(Request(mime.decided, name, content, typed, self.section.min_doc_type_score))
+
+    def _known(self, entry: Entry, mime: Mime, said: Said) -> Row:
+        """The metadata columns: what is declared wins over what the document says, but for Markdown's front matter."""
+        own = ("document", said.metadata)
+        page = ("page", {"caption": self._captions[entry.uri]} if entry.uri in self._captions else {})
+        layers = (page, *entry.layers, own) if mime.decided == "text/markdown" else (page, own, *entry.layers)
+        values, origin = metadata.merged(layers)
+        decided = "doc_type" not in values
+        return {
+            **dict.fromkeys(metadata.KEYS),
+            **values,
+            "doc_type": (said.doc_type or "other") if decided else values["doc_type"],
+            "doc_type_score": said.doc_type_score if decided else None,
+            "origin": dict(sorted({**origin, "doc_type": "rule" if decided else origin["doc_type"]}.items())),
+        }
 
 
 def _dropped(uri: str, reason: str, detail: str) -> Row:
     return {"doc_id": document_id(uri), "source_uri": uri, "drop_reason": reason, "detail": detail}
 
 
-def _document(root: Path, uri: str, content: bytes, section: Ingest) -> Row:
-    mime = detection.mime_of(uri, content, section.min_mime_score)
-    charset = detection.charset_of(content) if detection.is_text(mime.decided) else None
-    known = metadata.of_file(root, uri)
-    if mime.decided == "text/markdown" and charset:
-        known |= metadata.of_front_matter(content.decode(charset, "replace"))
-    width, height = _image_size(content) if mime.decided.startswith("image/") else (None, None)
-    return {
-        "doc_id": document_id(uri),
-        "source_uri": uri,
-        "collection": uri.split("/")[0] if "/" in uri else "",
-        **dict.fromkeys(metadata.KEYS),
-        "doc_type": "other",
-        **known,
-        "mime": mime.decided,
-        "mime_declared": mime.declared,
-        "mime_detected": mime.detected,
-        "mime_score": mime.score,
-        "charset": charset,
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "bytes": len(content),
-        "width": width,
-        "height": height,
-        "content": content,
-    }
+def _size(file: BinaryIO) -> int:
+    """The bytes of a file, left at its beginning."""
+    size = file.seek(0, 2)
+    file.seek(0)
+    return size
 
 
-def _image_size(content: bytes) -> tuple[int | None, int | None]:
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return image.size
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError):
-        return None, None
+def _resolved(uri: str, address: str) -> str | None:
+    """The uri of the image to which a page at `uri` links; None where the link is not relative, or leads outside."""
+    path = unquote(address.split("#")[0].split("?")[0])
+    host = HOST.match(uri)
+    start = host.group() if host else ""
+    if ":" in path or (path.startswith("/") and not start):
+        return None
+    found = posixpath.normpath(posixpath.join(posixpath.dirname(uri[len(start) :]), spelled(path)))
+    return None if found.startswith("..") else start + found
 
 
 def main() -> None:

@@ -1,5 +1,10 @@
-"""What a file is (MIME type) and how its text is encoded, from its bytes and its name."""
+"""What a file is (MIME type) and how its text is encoded, from its bytes and its name.
 
+mime_of("manual.txt", b"%PDF-1.4 …", 0.7)    Mime(decided="application/pdf", declared="text/plain", …, score=0.99)
+charset_of(b"\\xef\\xbb\\xbfhi")               Charset("utf-8-sig", "bom")
+"""
+
+import codecs
 import mimetypes
 import re
 from dataclasses import dataclass
@@ -10,9 +15,69 @@ import charset_normalizer
 from magika import Magika
 
 UNKNOWN = "application/octet-stream"
-DECLARED = {".md": "text/markdown", ".markdown": "text/markdown", ".jsonl": "application/jsonl", ".rst": "text/x-rst"}
-BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-META_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?([\w-]+)""", re.IGNORECASE)
+PDF = "application/pdf"
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+EPUB = "application/epub+zip"
+RST = "text/x-rst"
+HTML = ("text/html", "application/xhtml+xml")
+CONTAINERS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # ZIP, and the compound file that Office wraps around what it encrypts
+TEXT_APPLICATIONS = ("application/json", "application/jsonl", "application/xhtml+xml", "application/xml", "application/yaml")
+
+# The machine's own mime.types is never read: hashes must not depend on it. Python's table lacks these.
+TYPES = mimetypes.MimeTypes(filenames=())
+for _type, _suffixes in {
+    "text/html": ".shtml .htm .html",
+    "application/xhtml+xml": ".xhtml .xht",
+    "text/markdown": ".md .markdown .mdown .mkd",
+    RST: ".rst .rest",
+    "text/plain": ".txt .text .log .asc",
+    "text/csv": ".csv",
+    "application/json": ".json",
+    "application/jsonl": ".jsonl .ndjson",
+    "application/yaml": ".yaml .yml",
+    "application/xml": ".xml",
+    PDF: ".pdf",
+    DOCX: ".docx",
+    EPUB: ".epub",
+    "image/jpeg": ".jpg .jpeg",
+    "image/webp": ".webp",
+    "image/avif": ".avif",
+}.items():
+    for _suffix in _suffixes.split():
+        TYPES.add_type(_type, _suffix)
+
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+META_CHARSET = re.compile(rb"""<meta[^>]{1,500}charset\s*=\s*["']?\s*([\w.:-]+)""", re.IGNORECASE)
+XML_CHARSET = re.compile(rb"""^\s*<\?xml[^>]{1,200}encoding\s*=\s*["']([\w.:-]+)""", re.IGNORECASE)
+HEAD = 4096  # bytes in which a page declares its encoding; browsers look at 1024
+PAGE_START = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--(?:(?!-->).)*-->\s*)*<(?:!doctype\s+html|html)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+# What people write and what they mean (WHATWG, Encoding, section 4.2), where Python takes the label to the letter.
+MEANT = {
+    "iso8859-1": "cp1252",
+    "ascii": "cp1252",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
+    "tis-620": "cp874",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+    "big5": "big5hkscs",
+}
+LATIN = ("cp1252", "cp1254", "iso8859-15")
+# A label that could be read is not true of the first four; the others are codecs, but no encodings of documents.
+UNTRUE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7", "punycode", "idna", "unicode_escape", "raw_unicode_escape")
+SAMPLE = 200_000  # bytes from which an encoding is guessed
 
 
 @dataclass(frozen=True)
@@ -25,30 +90,45 @@ class Mime:
     score: float
 
 
+@dataclass(frozen=True)
+class Charset:
+    """A codec of Python, and why: bom, declared, utf-8 (it decodes) or guessed."""
+
+    name: str
+    evidence: str
+
+
 @cache
 def _magika() -> Magika:
     return Magika()
 
 
+def declared_type(name: str) -> str:
+    """The MIME type that a file name promises."""
+    return TYPES.types_map[True].get(PurePosixPath(name).suffix.lower(), UNKNOWN)
+
+
 def mime_of(name: str, content: bytes, min_score: float) -> Mime:
     """Decide the MIME type of a file.
 
-    Text types are told apart by the file name, because their bytes look alike (Markdown is text); everything else, and
-    a name that says nothing or lies, by the bytes, where Magika is at least `min_score` sure.
+    Text types are told apart by the file name, because their bytes look alike (Markdown is text), but a page that begins
+    like one is a page where the name only says "text". Everything else, and a name that says nothing or lies, by the
+    bytes, where Magika is at least `min_score` sure.
     """
-    suffix = PurePosixPath(name).suffix.lower()
-    declared = DECLARED.get(suffix) or mimetypes.guess_type(name)[0] or UNKNOWN
+    declared = declared_type(name)
     result = _magika().identify_bytes(content)
     detected, score = result.output.mime_type, round(float(result.score), 2)
-    both_text = result.output.is_text and (declared.startswith("text/") or declared in TEXT_APPLICATIONS)
-    if detected == declared or both_text or (score < min_score and declared != UNKNOWN):
+    if declared in ("text/plain", UNKNOWN) and PAGE_START.match(content[:HEAD]):
+        decided = "text/html"
+    elif declared in (DOCX, EPUB) and content.startswith(CONTAINERS):
+        decided = declared  # cut or encrypted, it looks like its container
+    elif detected == declared or (result.output.is_text and is_text(declared)):
         decided = declared
+    elif score >= min_score:
+        decided = detected
     else:
-        decided = detected if score >= min_score else UNKNOWN
+        decided = "text/plain" if declared == UNKNOWN and result.output.is_text else declared
     return Mime(decided, declared, detected, score)
-
-
-TEXT_APPLICATIONS = ("application/json", "application/jsonl", "application/xhtml+xml", "application/xml")
 
 
 def is_text(mime: str) -> bool:
@@ -56,18 +136,34 @@ def is_text(mime: str) -> bool:
     return mime.startswith("text/") or mime in TEXT_APPLICATIONS
 
 
-def charset_of(content: bytes) -> str:
-    """The encoding of a text: its byte order mark, what it declares, UTF-8, else the likeliest one-byte encoding."""
-    for bom, charset in BOMS:
+def charset_of(content: bytes) -> Charset:
+    """The encoding of a text: its byte order mark, what it declares, UTF-8, else the likeliest one-byte encoding.
+
+    UTF-8 comes before a declared Latin encoding: bytes that happen to be well-formed UTF-8 are next to never Latin text,
+    and servers and editors add that label to every page.
+    """
+    for bom, name in BOMS:
         if content.startswith(bom):
-            return charset
-    declared = META_CHARSET.search(content[:2048])
-    for charset in [declared.group(1).decode("ascii").lower()] if declared else []:
-        if _decodes(content, charset):
-            return charset
-    if _decodes(content, "utf-8"):
-        return "utf-8"
-    matches = charset_normalizer.from_bytes(content, cp_isolation=["cp1252", "cp1250", "cp1251", "utf_16"])
+            return Charset(name, "bom")
+    declared = _declared(content)
+    is_utf8 = _decodes(content, "utf-8")
+    if declared and not (is_utf8 and declared in LATIN and not content.isascii()) and _decodes(content, declared):
+        return Charset(declared, "declared")
+    return Charset("utf-8", "utf-8") if is_utf8 else Charset(_guessed(content), "guessed")
+
+
+def _declared(content: bytes) -> str | None:
+    """The codec that a page or an XML file names in its head."""
+    found = XML_CHARSET.search(content[:HEAD]) or META_CHARSET.search(content[:HEAD])
+    try:
+        name = codecs.lookup(found.group(1).decode("ascii")).name if found else ""
+    except (LookupError, UnicodeError, ValueError):
+        return None
+    return None if name in UNTRUE else MEANT.get(name, name) or None
+
+
+def _guessed(content: bytes) -> str:
+    matches = charset_normalizer.from_bytes(content[:SAMPLE], cp_isolation=["cp1252", "cp1250", "cp1251", "utf_16"])
     best = matches.best()
     tied = [match.encoding for match in matches if best and match.chaos <= best.chaos]  # French scores the same in cp1250
     return best.encoding if best and "cp1252" not in tied else "cp1252"
@@ -76,6 +172,6 @@ def charset_of(content: bytes) -> str:
 def _decodes(content: bytes, charset: str) -> bool:
     try:
         content.decode(charset)
-    except (UnicodeError, LookupError):
+    except (UnicodeError, LookupError, ValueError):
         return False
     return True

@@ -3,10 +3,11 @@
 import random
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from stages.command import Failure
-from stages.documents import KEPT, LEDGER, Row, document_id, fold_space, read_shards, shard_of, write_shards
+from stages.documents import KEPT, LEDGER, STORE, Row, Shards, document_id, fold_space, read_shards, shard_of, write_shards
 
 
 def _rows(count: int) -> list[Row]:
@@ -45,6 +46,18 @@ def test_the_bytes_depend_on_neither_run_nor_order(tmp_path: Path) -> None:
     assert _files(tmp_path / "one") == _files(tmp_path / "two")
 
 
+def test_rows_are_written_as_they_come_in_bounded_groups(tmp_path: Path) -> None:
+    row = dict.fromkeys(STORE.names) | {"origin": {"title": "folder"}, "content": b"x" * 3_000_000}
+    rows = [row | {"doc_id": str(n), "source_uri": f"{9 - n}.txt"} for n in range(9)]
+    with Shards(tmp_path, "documents", STORE, 1, key="doc_id") as out:
+        for each in rows:
+            out.add(each)
+    assert out.count == 9
+    file = pq.ParquetFile(tmp_path / "documents-00000.parquet")
+    assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [3, 3, 3]
+    assert list(read_shards(tmp_path, "documents")) == rows
+
+
 def test_every_row_comes_back_once(tmp_path: Path) -> None:
     rows = _rows(50)
     write_shards(rows, tmp_path, "ledger", LEDGER, 8, key="doc_id")
@@ -56,7 +69,7 @@ def test_nested_columns_come_back(tmp_path: Path) -> None:
     row = {
         **dict.fromkeys(KEPT.names),
         "doc_id": "1",
-        "steps": [{"step": "html", "chars_in": 9, "chars_out": 4}],
+        "steps": [{"step": "html", "chars_in": 9, "chars_out": 4, "notes": ["5kg -> 5 kg"]}],
         "pii": {"email": 2},
         "text": "é\n",
     }

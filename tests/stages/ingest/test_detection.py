@@ -1,8 +1,12 @@
 """MIME type and charset, decided from real bytes."""
 
-import pytest
+import mimetypes
 
-from stages.ingest.detection import charset_of, is_text, mime_of
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.ingest.detection import charset_of, declared_type, is_text, mime_of
 
 PDF = (
     b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n2 0 obj\n<< /Type /Pages /Kids [] /Count 0 >>\n"
@@ -29,6 +33,14 @@ MARKDOWN = b"# Drill\n\nTurn the **key** to the left, then press the [button](x.
         ("a.html", MARKDOWN, "text/html"),
         ("a.qqq", HTML, "text/html"),
         ("page", HTML, "text/html"),
+        ("saved.txt", HTML, "text/html"),
+        ("saved.txt", b"<!-- saved -->\n<?xml version='1.0'?>\n" + HTML, "text/plain"),
+        ("notes.txt", b"The tag <html> begins a page.\n", "text/plain"),
+        ("page.php?id=3", HTML, "text/html"),
+        ("README", b"Only a few lines\nof text, without any mark-up.\n" * 4, "text/plain"),
+        ("a.xhtml", HTML, "application/xhtml+xml"),
+        ("a.rst", b"Title\n=====\n\nText.\n", "text/x-rst"),
+        ("a.csv", b"a,b\n1,2\n", "text/csv"),
         ("a.qqq", bytes(range(256)) * 4, "application/octet-stream"),
     ],
 )
@@ -65,26 +77,49 @@ CURLY = "L’œuvre coûte 12 € — « déjà vu » à l’hôtel, près de la
 
 
 @pytest.mark.parametrize(
-    ("content", "text"),
+    ("content", "text", "evidence"),
     [
-        (b"\xef\xbb\xbfhi", "hi"),
-        ("hé".encode("utf-16"), "hé"),
-        (b"\xfe\xff\x00h", "h"),
-        (b"plain", "plain"),
-        ("é".encode(), "é"),
-        ('<meta charset="iso-8859-1"><p>café'.encode("latin-1"), '<meta charset="iso-8859-1"><p>café'),
-        ("<meta content='text/html; charset=utf-8'>é".encode(), "<meta content='text/html; charset=utf-8'>é"),
-        ('<meta charset="nonsense"><p>é'.encode(), '<meta charset="nonsense"><p>é'),
-        ('<meta charset="undefined"><p>é'.encode(), '<meta charset="undefined"><p>é'),
-        (("<meta charset=utf-8>" + FRENCH).encode("latin-1"), "<meta charset=utf-8>" + FRENCH),
-        (FRENCH.encode("latin-1"), FRENCH),
-        (CURLY.encode("cp1252"), CURLY),
+        (b"\xef\xbb\xbfhi", "hi", "bom"),
+        ("hé".encode("utf-16"), "hé", "bom"),
+        ("hé".encode("utf-32"), "hé", "bom"),
+        (b"\xfe\xff\x00h", "h", "bom"),
+        (b"plain", "plain", "utf-8"),
+        ("é".encode(), "é", "utf-8"),
+        ('<meta charset="iso-8859-1"><p>café'.encode("latin-1"), '<meta charset="iso-8859-1"><p>café', "declared"),
+        ('<meta charset="iso-8859-1"><p>“café”'.encode("cp1252"), '<meta charset="iso-8859-1"><p>“café”', "declared"),
+        ('<meta charset="iso-8859-1"><p>café'.encode(), '<meta charset="iso-8859-1"><p>café', "utf-8"),
+        ("<?xml version='1.0' encoding='koi8-r'?>да".encode("koi8-r"), "<?xml version='1.0' encoding='koi8-r'?>да", "declared"),
+        ("<meta charset=shift_jis>①鍵".encode("cp932"), "<meta charset=shift_jis>①鍵", "declared"),
+        (b"<meta charset=utf-16><p>key", "<meta charset=utf-16><p>key", "utf-8"),
+        ("<meta content='text/html; charset=utf-8'>é".encode(), "<meta content='text/html; charset=utf-8'>é", "declared"),
+        ('<meta charset="nonsense"><p>é'.encode(), '<meta charset="nonsense"><p>é', "utf-8"),
+        ('<meta charset="undefined"><p>é'.encode(), '<meta charset="undefined"><p>é', "utf-8"),
+        (b'<meta charset="punycode"><p>a-b', '<meta charset="punycode"><p>a-b', "utf-8"),
+        (("<meta charset=utf-8>" + FRENCH).encode("latin-1"), "<meta charset=utf-8>" + FRENCH, "guessed"),
+        (FRENCH.encode("latin-1"), FRENCH, "guessed"),
+        (CURLY.encode("cp1252"), CURLY, "guessed"),
     ],
 )
-def test_a_text_is_decoded_by_the_charset_found(content: bytes, text: str) -> None:
-    assert content.decode(charset_of(content)) == text
+def test_a_text_is_decoded_by_the_charset_found(content: bytes, text: str, evidence: str) -> None:
+    charset = charset_of(content)
+    assert content.decode(charset.name) == text
+    assert charset.evidence == evidence
 
 
 @pytest.mark.parametrize("content", [b"\x81\x8d\x8f\x90\x9d", b"\xff\xfea", bytes(range(256))])
 def test_any_bytes_have_a_charset(content: bytes) -> None:
-    assert isinstance(content.decode(charset_of(content), "replace"), str)
+    assert isinstance(content.decode(charset_of(content).name, "replace"), str)
+
+
+@given(st.sampled_from([b"", b"<meta charset=", b"<?xml encoding='", b"\xff\xfe"]), st.binary(max_size=40))
+def test_no_bytes_stop_it(begin: bytes, rest: bytes) -> None:
+    content = begin + rest
+    assert isinstance(content.decode(charset_of(content).name, "replace"), str)
+    assert mime_of("a.txt", content, 0.7).decided
+
+
+def test_the_machine_has_no_say_in_declared_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mimetypes, "knownfiles", ["/nowhere"])
+    mimetypes.add_type("text/strange", ".html")
+    assert declared_type("a.html") == "text/html"
+    assert declared_type("a.strange") == "application/octet-stream"

@@ -6,6 +6,7 @@ import pytest
 
 from stages.command import Failure
 from stages.ingest import metadata
+from stages.ingest.metadata import Declared
 
 
 def _write(root: Path, files: dict[str, str]) -> None:
@@ -13,6 +14,10 @@ def _write(root: Path, files: dict[str, str]) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def _declared(root: Path) -> Declared:
+    return Declared(lambda name: (root / name).read_bytes() if (root / name).is_file() else None, f"{root}/")
 
 
 def test_the_nearest_wins(tmp_path: Path) -> None:
@@ -26,29 +31,46 @@ def test_the_nearest_wins(tmp_path: Path) -> None:
             "c/_metadata.yaml": "title: elsewhere\n",
         },
     )
-    assert metadata.of_file(tmp_path, "a/b/x.txt") == {
-        "title": "sidecar", "author": "b", "licence": "a", "source": "root", "date": "2024-05-01",
+    declared = _declared(tmp_path)
+    values, origin = metadata.merged([("source", {"source": "params", "consent": "yes"}), *declared.of("a/b/x.txt")])
+    assert values == {
+        "title": "sidecar", "author": "b", "licence": "a", "source": "root", "date": "2024-05-01", "consent": "yes",
     }  # fmt: skip
-    assert metadata.of_file(tmp_path, "y.txt")["title"] == "root"
+    assert origin == {
+        "title": "sidecar", "author": "folder", "licence": "folder", "source": "folder", "date": "sidecar",
+        "consent": "source",
+    }  # fmt: skip
+    assert metadata.merged(declared.of("y.txt"))[0]["title"] == "root"
+
+
+def test_a_metadata_file_is_read_once(tmp_path: Path) -> None:
+    read: list[str] = []
+    declared = Declared(lambda name: read.append(name), "raw/")  # type: ignore[func-returns-value]
+    for name in ("a/x.txt", "a/y.txt"):
+        declared.of(name)
+    assert read == ["_metadata.yaml", "a/_metadata.yaml", "a/x.txt.meta.yaml", "a/y.txt.meta.yaml"]
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("key", "written", "value"),
     [
-        ("---\ntitle: Drill\nlanguage: en\ntags: [a]\n---\n# X\n", {"title": "Drill", "language": "en"}),
-        ("---\ndate: 2024-05-01\ntitle:\n---\n", {"date": "2024-05-01"}),
-        ("# X\n", {}),
-        ("---\ntitle: [broken\n---\n# X\n", {}),
-        ("---\n\nA scene.\n\n---\n\nAnother.\n", {}),
+        ("licence", "https://creativecommons.org/licenses/by-sa/4.0/deed.fr", "CC-BY-SA-4.0"),
+        ("licence", "http://creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0"),
+        ("licence", "MIT", "MIT"),
+        ("date", "12 mai 2024", "2024-05-12"),
+        ("date", "05/06/2024", "05/06/2024"),
+        ("title", " A\n title\ud800\x00 ", "A title?"),
     ],
 )
-def test_front_matter(text: str, found: dict[str, str]) -> None:
-    assert metadata.of_front_matter(text) == found
+def test_values_have_one_spelling(key: str, written: str, value: str) -> None:
+    assert metadata.merged([("document", {key: written})])[0] == {key: value}
 
 
-@pytest.mark.parametrize("text", ["---\nsplit: training\ntitle: T\n---\n", "---\ndoc_type: blog\ntitle: T\n---\n"])
-def test_front_matter_brings_in_no_value_that_a_metadata_file_may_not_hold(text: str) -> None:
-    assert metadata.of_front_matter(text) == {"title": "T"}
+@pytest.mark.parametrize(
+    "values", [{"split": "training", "title": "T"}, {"doc_type": "blog", "title": "T"}, {"tags": "x", "title": "T"}]
+)
+def test_a_document_brings_in_no_value_that_a_metadata_file_may_not_hold(values: dict[str, str]) -> None:
+    assert metadata.allowed_only(values) == {"title": "T"}
 
 
 @pytest.mark.parametrize("name", ["_metadata.yaml", "a/_metadata.yaml", "a/x.md.meta.yaml"])
@@ -60,12 +82,14 @@ def test_front_matter_brings_in_no_value_that_a_metadata_file_may_not_hold(text:
         ("split: training\n", "split = 'training'; it takes train, valid, test"),
         ("- title\n", "must be a mapping of title,"),
         ("title: [\n", "is not YAML"),
+        ("date: 2024-13-45\n", "is not YAML"),
+        ("title: [a, b]\n", "title is a list or mapping; write one text"),
     ],
 )
 def test_a_mistake_names_the_file(tmp_path: Path, name: str, text: str, message: str) -> None:
     _write(tmp_path, {name: text})
     with pytest.raises(Failure) as caught:
-        metadata.of_file(tmp_path, "a/x.md")
+        _declared(tmp_path).of("a/x.md")
     assert message in str(caught.value)
     assert str(tmp_path / name) in str(caught.value)
 
