@@ -4,177 +4,134 @@ In: `documents-*.parquet` and the ledger beside it. Out: `kept-*.parquet` with M
 and `dropped-*.parquet`; every file of the raw tree stands in one of the two, once.
 
     python -m stages.sanitize --store data/documents --clean data/clean
+
+Shards that an earlier run cleaned come from .cache/sanitize (cache.py). With `sanitize.executor: slurm`, `--dry-run` prints
+the batch script and ends.
 """
 
 import argparse
-import re
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-import frontmatter
-from langdetect import DetectorFactory, LangDetectException, detect_langs
+import pyarrow.parquet as pq
 
 from stages import command, params
-from stages.documents import KEPT, LEDGER, Row, read_shards, write_shards
-from stages.duplicates import Twins
+from stages.command import Failure
+from stages.documents import read_shards
 from stages.params import Sanitize
-from stages.sanitize import parsers
-from stages.sanitize.html import title_of, to_markdown
-from stages.sanitize.pairs import clean_pairs
-from stages.sanitize.parsers import Unreadable
-from stages.sanitize.product import product_text
-from stages.sanitize.text import BY_DOC_TYPE, repair_unicode, tidy_lines
+from stages.sanitize import corpus, executor
+from stages.sanitize.cache import Cache
+from stages.sanitize.guard import UNSTABLE
+from stages.sanitize.pipeline import pipeline
 
-HTML = ("text/html", "application/xhtml+xml")
-PAIRS = ("application/json", "application/jsonl")
-PLAIN = ("text/plain", "text/markdown", "text/x-rst", "text/csv")
-PII = {
-    "email": re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}\b"),
-    "ip": re.compile(r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b"),
-}
+CACHE = Path(".cache/sanitize")
+NAMED = ("unreadable", "encrypted", "timeout", "crashed")  # reasons that a person may want to mend
+MOST_NAMED = 20
 
 
-class Cleaning:
-    """The text of one document on its way through the steps, with the record of them."""
+@dataclass
+class Summary:
+    """What a run did."""
 
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.steps: list[Row] = []
-
-    def step(self, name: str, text: str) -> None:
-        """Record that step `name` turned the present text into `text`."""
-        self.steps.append({"step": name, "chars_in": len(self.text), "chars_out": len(text)})
-        self.text = text
+    kept: int = 0
+    dropped: int = 0
+    cleaned: int = 0  # shards
+    cached: int = 0  # shards
 
 
-def clean(row: Row, section: Sanitize) -> Row:
-    """One document of the store as a row of `kept`; duplicates are found later, over all of them.
-
-    Raises:
-        Unreadable: its content cannot be turned into text.
-    """
-    title = row["title"]
-    if row["mime"].startswith("image/"):
-        cleaning = Cleaning(row["caption"] or "")
-    elif row["mime"] in (parsers.PDF, parsers.DOCX):
-        cleaning = Cleaning(parsers.parse(row["mime"], row["content"], section.parser_timeout_s))
-    elif row["charset"]:
-        cleaning = Cleaning(row["content"].decode(row["charset"], "replace"))
-    else:
-        raise Unreadable(f"no reader for {row['mime']}")
-    if row["mime"] in PAIRS:
-        cleaning.step("pairs", clean_pairs(cleaning.text, lines=row["mime"] == "application/jsonl"))
-    else:
-        title = title or (title_of(cleaning.text) if row["mime"] in HTML else None)
-        _clean_text(cleaning, row["mime"], row["doc_type"])
-    language, score = language_of(cleaning.text, section.min_language_characters)
-    pii = mask_pii(cleaning) if row["mime"] not in PAIRS else {}
-    return {
-        **{key: row[key] for key in ("doc_id", "source_uri", "split", "doc_type", "mime")},
-        "title": title or first_heading(cleaning.text),
-        "language": row["language"] or language,
-        "language_score": None if row["language"] else score,
-        "text": cleaning.text,
-        "steps": cleaning.steps,
-        "pii": pii,
-    }
-
-
-def _clean_text(cleaning: Cleaning, mime: str, doc_type: str) -> None:
-    if mime in HTML and doc_type == "product":
-        cleaning.step("product", product_text(cleaning.text))
-    elif mime in (*HTML, parsers.DOCX):
-        cleaning.step("html", to_markdown(cleaning.text, doc_type if mime in HTML else "faq"))
-    elif mime == "text/markdown":
-        cleaning.step("front_matter", without_front_matter(cleaning.text))
-    cleaning.step("unicode", repair_unicode(cleaning.text))
-    if doc_type in BY_DOC_TYPE:
-        cleaning.step(doc_type, BY_DOC_TYPE[doc_type](cleaning.text))
-    cleaning.step("lines", tidy_lines(cleaning.text))
-
-
-def without_front_matter(text: str) -> str:
-    """A Markdown text without its YAML head; as it is where that head is no YAML."""
-    try:
-        return str(frontmatter.loads(text).content)
-    except Exception:  # noqa: BLE001  the YAML is the document author's: a broken head is text like the rest
-        return text
-
-
-def first_heading(text: str) -> str | None:
-    """The text of the first Markdown heading."""
-    found = re.search(r"^#+\s+(.+)$", text, re.MULTILINE)
-    return found.group(1).strip() if found else None
-
-
-def language_of(text: str, min_characters: int) -> tuple[str, float | None]:
-    """ISO 639-1 code and probability; `und` where the text is too short to tell (langdetect guesses below)."""
-    DetectorFactory.seed = 0
-    if len(text) < min_characters:
-        return "und", None
-    try:
-        best = detect_langs(text)[0]
-    except LangDetectException:
-        return "und", None
-    return str(best.lang), round(float(best.prob), 2)
-
-
-def mask_pii(cleaning: Cleaning) -> dict[str, int]:
-    """Replace e-mail and IP addresses by a placeholder; returns how many of each."""
-    counts: dict[str, int] = {}
-    text = cleaning.text
-    for kind, pattern in PII.items():
-        text, n = pattern.subn(f"[{kind}]", text)
-        if n:
-            counts[kind] = n
-    cleaning.step("pii", text)
-    return counts
-
-
-def sanitize(store: Path, out: Path, section: Sanitize) -> tuple[int, int]:
+def sanitize(store: Path, out: Path, section: Sanitize, cached: Path) -> Summary:
     """Write the clean corpus and its ledger.
 
-    Returns:
-        How many documents are kept and how many files are not.
+    Args:
+        store: the document store.
+        out: folder to write.
+        section: how to clean.
+        cached: folder for cleaned shards, of earlier runs and for later ones.
+
+    Raises:
+        Failure: there is no store, or a cluster failed.
     """
-    cleaned: list[Row] = []
-    dropped: list[Row] = list(read_shards(store, "ledger"))
-    for row in command.progress(iterable=list(read_shards(store, "documents")), desc="sanitize", unit="doc"):
-        try:
-            result = clean(row, section)
-        except Unreadable as error:
-            dropped.append(_drop(row, "unreadable", str(error)))
-            print(f"warning: sanitize: {row['source_uri']}: {error}; left out", file=sys.stderr)
-            continue
-        if len(result["text"].strip()) < section.min_characters:
-            dropped.append(_drop(row, "too_short", f"{len(result['text'].strip())} < {section.min_characters} characters"))
-        else:
-            cleaned.append(result)
-    twins, kept = Twins(section.near_duplicates), []
-    for row in sorted(cleaned, key=lambda row: str(row["source_uri"])):
-        duplicate = twins.add(row["source_uri"], row["text"])
-        if duplicate:
-            dropped.append(_drop(row, *duplicate))
-        else:
-            kept.append(row)
-    write_shards(dropped, out, "dropped", LEDGER, 1, key="doc_id")
-    return write_shards(kept, out, "kept", KEPT, section.shards, key="doc_id"), len(dropped)
+    shards = store_shards(store)
+    cache = Cache(cached, section)
+    with cache.run_folder() as folder:
+        summary, paths = _cleaned(shards, folder, cache, section)
+        found = corpus.corpus_of(paths, folder, section)
+        counts = corpus.boilerplate_of(found, section)
+        named = 0
+        for row in corpus.write(found, counts, store, out, section):
+            summary.dropped += 1
+            if row["drop_reason"] in NAMED:
+                named += 1
+                if named <= MOST_NAMED:
+                    print(f"warning: sanitize: {row['source_uri']}: {row['detail']}; left out", file=sys.stderr)
+        if named > MOST_NAMED:
+            print(f"warning: sanitize: {named - MOST_NAMED} more files left out; see {out}/dropped-*.parquet", file=sys.stderr)
+        summary.kept = len(found.twins) - summary.dropped
+    cache.prune()
+    summary.dropped += sum(1 for _ in read_shards(store, "ledger"))
+    return summary
 
 
-def _drop(row: Row, reason: str, detail: str) -> Row:
-    return {"doc_id": row["doc_id"], "source_uri": row["source_uri"], "drop_reason": reason, "detail": detail}
+def store_shards(store: Path) -> list[Path]:
+    """The Parquet files of a store.
+
+    Raises:
+        Failure: there are none.
+    """
+    found = sorted(store.resolve().glob("documents-*.parquet"))
+    if not found:
+        raise Failure(f"{store} holds no documents-*.parquet; run `dvc repro` to make it")
+    return found
+
+
+def _cleaned(shards: list[Path], folder: Path, cache: Cache, section: Sanitize) -> tuple[Summary, list[Path]]:
+    """A cleaned shard in `folder` for every shard of the store, in the same order."""
+    targets = {shard: folder / f"{number:05d}.parquet" for number, shard in enumerate(shards)}
+    keys = {shard: cache.key(shard) for shard in shards}
+    missing = [shard for shard in shards if not cache.take(keys[shard], targets[shard])]
+    if missing:
+        steps = pipeline(section, missing, [targets[shard] for shard in missing])
+        documents = sum(pq.read_metadata(shard).num_rows for shard in missing)
+        executor.run(steps, len(missing), documents, folder, section)
+    for shard in missing:
+        if not targets[shard].exists():
+            raise Failure(f"sanitize: no task cleaned {shard.name}; run it again, or set sanitize.executor to local to see why")
+        if not set(UNSTABLE) & set(pq.read_table(targets[shard], columns=["drop_reason"])["drop_reason"].to_pylist()):
+            cache.keep(keys[shard], targets[shard])
+    return Summary(cleaned=len(missing), cached=len(shards) - len(missing)), list(targets.values())
+
+
+def dry_run(store: Path, section: Sanitize, cached: Path) -> str:
+    """What would be submitted to Slurm if nothing came from the cache.
+
+    Raises:
+        Failure: params.yaml does not ask for Slurm.
+    """
+    if section.executor != "slurm":
+        raise Failure(f"--dry-run shows the batch script of sanitize.executor = slurm; params.yaml has {section.executor}")
+    shards = store_shards(store)
+    with Cache(cached, section).run_folder() as folder:
+        steps = pipeline(section, shards, [folder / shard.name for shard in shards])
+        return executor.slurm_script(executor.slurm(steps, len(shards), folder / "logs", section))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="stages.sanitize", description="Document store to clean corpus.")
     parser.add_argument("--store", type=Path, required=True, help="the document store, e.g. data/documents")
     parser.add_argument("--clean", type=Path, required=True, help="folder to write, e.g. data/clean")
+    parser.add_argument("--cache", type=Path, default=CACHE, help=f"cleaned shards of earlier runs (default: {CACHE})")
+    parser.add_argument("--dry-run", action="store_true", help="print the Slurm script and end")
     arguments = parser.parse_args()
     section = params.load().sanitize
+    if arguments.dry_run:
+        print(dry_run(arguments.store, section, arguments.cache), end="")
+        return
     shutil.rmtree(arguments.clean, ignore_errors=True)
-    n_kept, n_dropped = sanitize(arguments.store, arguments.clean, section)
-    print(f"sanitize: {n_kept} documents kept in {arguments.clean}, {n_dropped} files in its ledger")
+    done = sanitize(arguments.store, arguments.clean, section, arguments.cache)
+    print(f"sanitize: {done.kept} documents kept in {arguments.clean}, {done.dropped} files in its ledger")
+    print(f"sanitize: {done.cleaned} shards cleaned, {done.cached} from {arguments.cache}")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ import trafilatura
 from lxml import etree
 from markdownify import markdownify
 
+from stages.sanitize.faq_page import mark_questions
+
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+PARSER = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True)  # else libxml2 stops at 256 nested tags
 NOISE = ("script", "style", "noscript", "template", "svg", "iframe", "form", "nav", "footer", "aside", "button")
 
 
@@ -21,7 +24,7 @@ def to_markdown(page: str, doc_type: str) -> str:
     A page in which trafilatura finds nothing is treated the same way.
     """
     found = None if doc_type == "faq" else _main_content(page)
-    return render(found or without_noise(page))
+    return render(found or without_noise(page, doc_type == "faq"))
 
 
 def title_of(page: str) -> str | None:
@@ -39,7 +42,7 @@ def _main_content(page: str) -> str | None:
 def parse(page: str) -> lxml.html.HtmlElement | None:
     """The tree of a page, or None where there is no element in it."""
     try:
-        tree = lxml.html.document_fromstring(page.encode("utf-8", "replace"), parser=lxml.html.HTMLParser(encoding="utf-8"))
+        tree = lxml.html.document_fromstring(page.encode("utf-8", "replace"), parser=PARSER)
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
     for element in tree.iter():
@@ -55,11 +58,13 @@ def _scrubbed(text: str | None) -> str | None:
     return CONTROL.sub("", text) if text and CONTROL.search(text) else text
 
 
-def without_noise(page: str) -> str:
+def without_noise(page: str, asks: bool = False) -> str:
     """The page without scripts, navigation, forms and comments, as HTML."""
     tree = parse(page)
     if tree is None:
         return ""
+    if asks:
+        mark_questions(tree)
     for element in tree.xpath("//comment()|//processing-instruction()|" + "|".join(f"//{tag}" for tag in NOISE)):
         element.drop_tree()
     body = tree.find("body")

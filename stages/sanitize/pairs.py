@@ -9,8 +9,8 @@ import json
 from typing import Any
 
 from stages.documents import fold_space
-from stages.sanitize.parsers import Unreadable
 from stages.sanitize.product import product_text
+from stages.sanitize.records import Unreadable
 
 
 def clean_pairs(text: str, lines: bool) -> str:

@@ -10,7 +10,6 @@ class names) is put into words, because there the brand or the price may stand a
         [price] 12 €
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +19,7 @@ from markdownify import markdownify
 
 from stages.documents import fold_space
 from stages.sanitize.html import parse
+from stages.sanitize.json_ld import listed, objects, things
 from stages.sanitize.shapes import flatten, trail
 
 DROPPED = ("script", "style", "noscript", "template", "svg", "iframe", "select", "input", "button", "textarea", "aside",
@@ -43,7 +43,7 @@ def product_text(page: str) -> str:
     tree = parse(page)
     if tree is None:
         return ""
-    said = [*_head(tree), *_json_ld(tree), *_data_attributes(tree)]
+    said = [*_head(tree), *_facts(tree), *_data_attributes(tree)]
     _drop_noise(tree)
     _speak_markup(tree)
     flatten(tree)
@@ -74,54 +74,28 @@ def _head(tree: lxml.html.HtmlElement) -> Iterator[str]:
             yield f"data {'name' if key == 'title' else key}: {value}"
 
 
-def _json_ld(tree: lxml.html.HtmlElement) -> Iterator[str]:
-    for script in tree.xpath("//script[contains(@type, 'ld+json')]"):
-        try:
-            found = json.loads(script.text_content(), strict=False)
-        except (ValueError, RecursionError):
-            continue
-        for thing in _things(found):
-            yield from _spoken(thing)
-
-
-def _things(value: Any) -> Iterator[dict[str, Any]]:
-    """All objects with a @type inside a JSON-LD value that matter here, outermost first."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _things(item)
-    elif isinstance(value, dict):
-        if "Product" in str(value.get("@type")) or "BreadcrumbList" in str(value.get("@type")):
-            yield value
-        for key in ("@graph", "mainEntity", "mainEntityOfPage", "breadcrumb", "itemOffered"):
-            yield from _things(value.get(key))
+def _facts(tree: lxml.html.HtmlElement) -> Iterator[str]:
+    for thing in things(tree, "Product", "BreadcrumbList"):
+        yield from _spoken(thing)
 
 
 def _spoken(thing: dict[str, Any]) -> Iterator[str]:
     if "BreadcrumbList" in str(thing.get("@type")):
-        crumbs = [_name(crumb) or _name(crumb.get("item")) for crumb in _objects(thing.get("itemListElement"))]
+        crumbs = [_name(crumb) or _name(crumb.get("item")) for crumb in objects(thing.get("itemListElement"))]
         yield "breadcrumb: " + " > ".join(crumb for crumb in crumbs if crumb)
         return
     for key in ("name", "brand", "manufacturer", "category"):
-        value = " > ".join(name for item in _list(thing.get(key)) if (name := _name(item)))
+        value = " > ".join(name for item in listed(thing.get(key)) if (name := _name(item)))
         if value:
             yield f"data {key}: {re.sub(r' ?[>/] ?', ' > ', value) if key == 'category' else value}"
-    for offer in _objects(thing.get("offers"))[:2]:
+    for offer in objects(thing.get("offers"))[:2]:
         price = offer.get("price") or offer.get("lowPrice") or _specified(offer)
         if price not in (None, ""):
             yield f"data price: {price} {offer.get('priceCurrency', '')}".rstrip()
 
 
 def _specified(offer: dict[str, Any]) -> Any:
-    return next((part.get("price") for part in _objects(offer.get("priceSpecification"))), None)
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [item for item in _list(value) if isinstance(item, dict)]
-
-
-def _list(value: Any) -> list[Any]:
-    items = value if isinstance(value, list) else [value]
-    return [item for item in items if item is not None]
+    return next((part.get("price") for part in objects(offer.get("priceSpecification"))), None)
 
 
 def _name(value: Any) -> str:
@@ -140,15 +114,11 @@ def _data_attributes(tree: lxml.html.HtmlElement) -> Iterator[str]:
 
 def _drop_noise(tree: lxml.html.HtmlElement) -> None:
     for element in tree.xpath("//comment()|//processing-instruction()|//head|" + "|".join(f"//{t}" for t in DROPPED)):
-        if element.getparent() is not None and not _is_meta_bearer(element):
+        if element.getparent() is not None:
             element.drop_tree()
     for element in tree.xpath("//body//*"):
         if element.getparent() is not None and _is_noise(element):
             element.drop_tree()
-
-
-def _is_meta_bearer(element: Any) -> bool:
-    return bool(element.tag in ("input", "button") and element.get("itemprop"))
 
 
 def _is_noise(element: lxml.html.HtmlElement) -> bool:

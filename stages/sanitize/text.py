@@ -1,34 +1,83 @@
-r"""Repairs of text that do not depend on its markup: broken Unicode, then what its document type asks for.
+r"""Repairs of text that do not depend on its markup, and what its document type asks for.
 
-technical   "5kg at 72°F" -> "5 kg at 72 °F", outside code
-narrative   "He wai-\nted... then left" -> "He waited… then left"
-faq         "Q: Open on Sunday?\nA: No." -> "## Open on Sunday?\n\nNo."
+caf\u00c3\u00a9 -> café      a\u00adb\u200bc -> abc      &eacute; -> é, but &lt;b&gt; stays: it would become a tag
 """
 
+import html
 import re
 import unicodedata
+from collections.abc import Callable
 
 import ftfy
 
+from stages.sanitize.blocks import outside_code
+from stages.sanitize.faq import faq
+from stages.sanitize.hyphens import mend_marked
+from stages.sanitize.narrative import narrative
+from stages.sanitize.technical import technical
+
 FTFY = ftfy.TextFixerConfig(unescape_html=False, uncurl_quotes=False, fix_latin_ligatures=False,
                             fix_character_width=False, normalization="NFC")  # fmt: skip
-INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
-FENCED = re.compile(r"(^```.*?^```[^\n]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+MOST_PASSES = 4  # text that was garbled several times is mended layer by layer
 
-# Number and unit are separated by one space: NIST SP 811, section 7.2. Only units that are no common suffix.
-UNITS = ("km", "m", "cm", "mm", "µm", "kg", "g", "mg", "l", "ml", "cl", "W", "kW", "V", "mA", "Hz", "kHz", "MHz", "GHz",
-         "kB", "MB", "GB", "TB", "°C", "°F", "lbs", "lb", "oz", "in", "ft", "min", "ms", "bar", "rpm")  # fmt: skip
-GLUED_UNIT = re.compile(rf"(?<![\w.,-])(\d+(?:[.,]\d+)?)({'|'.join(sorted(UNITS, key=len, reverse=True))})(?![\w-])")
+# Scripts in which joiners shape words: Arabic and its neighbours, those of India, South-East Asia, Tibet, Mongolia.
+JOINING = (
+    "\u0600-\u08ff\u0900-\u0dff\u0e00-\u109f\u1780-\u18af\ua840-\ua8ff\ua980-\ua9df"
+    "\ufb50-\ufdff\ufe70-\ufefc\U00011000-\U00011fff"
+)
+PICTURE = "\u00a9\u00ae\u203c-\u3299\ufe0f\u20e3\U0001f000-\U0001faff"
+JOINERS = re.compile(
+    rf"((?<=[{JOINING}])\u200c(?=[{JOINING}])|(?<=[{JOINING}])\u200d|(?<=[{PICTURE}])\u200d(?=[{PICTURE}]))|[\u200c\u200d]"
+)
 
-QUESTION = re.compile(r"^\s*(?:#{1,6}\s+|[-*]\s+|\d+[.)]\s+)*(?:\*\*)?(?:Q(?:uestion)?\s*\d*\s*[:.)]\s*)(.+?)(?:\*\*)?$", re.I)
-ANSWER = re.compile(r"^\s*(?:\*\*)?(?:[AR]\s*\d*\s*:|(?:Answer|Réponse|Antwort)\s*\d*\s*[:.)])\s*(?:\*\*)?(.*)$", re.I)
-HEADING_QUESTION = re.compile(r"^#{2,6}\s+(?:\d+[.)]\s*)?(.+\?)\s*$")
+RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]")
+MARKS = re.compile("[\u200e\u200f\u061c]")  # which way a neutral character runs: of use only where two ways meet
+TAGS = re.compile("(\U0001f3f4[\U000e0020-\U000e007f]+)|[\U000e0000-\U000e007f]+")  # flags of regions; else a hiding place
+INVISIBLE = re.compile(
+    "[\u00ad\u180e\u200b\u2060-\u206f\u202a-\u202e\ufeff\ufff9-\ufffc\ufdd0-\ufdef\ufffe\uffff\U000e0100-\U000e01ef]"
+    "|[" + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0x10000, 0x110000, 0x10000)) + "]"
+)
+CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+SOFT_HYPHEN = re.compile("\u00ad\r?\n")
+SPACE = re.compile("[\u00a0\u1680\u2000-\u200a\u202f\u205f]")
+LINE_END = re.compile("\r\n|[\r\x0b\x85\u2028\u2029]")
+PAGE_END = re.compile("\n?\x0c\n?")
+ENTITY = re.compile(r"&(?:[A-Za-z]\w{1,30}|#\d{2,7}|#[xX][0-9a-fA-F]{2,6});")
+SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def repair_unicode(text: str) -> str:
-    """Mend mojibake, compose to NFC, drop invisible and control characters, end lines with a line feed."""
-    fixed = INVISIBLE.sub("", ftfy.fix_text(text, FTFY)).replace("\u00a0", " ").replace("\u202f", " ")
-    return "".join(c for c in fixed if c in "\n\t" or unicodedata.category(c) != "Cc")
+    """Mend mojibake and entities, compose to NFC, drop invisible and control characters, end lines with a line feed."""
+    for _ in range(MOST_PASSES):
+        mended = _repair_once(text)
+        if mended == text:
+            break
+        text = mended
+    return text
+
+
+def _repair_once(text: str) -> str:
+    text = LINE_END.sub("\n", SOFT_HYPHEN.sub("", mend_marked(SURROGATE.sub("\ufffd", text))))
+    lines = (_unscrambled(line) for line in PAGE_END.sub("\n\n", text).split("\n"))
+    text = SPACE.sub(" ", outside_code("\n".join(lines), _without_entities))
+    text = TAGS.sub(lambda found: found.group(1) or "", CONTROL.sub("", INVISIBLE.sub("", text)))
+    text = JOINERS.sub(lambda found: found.group(1) or "", text)
+    return unicodedata.normalize("NFC", text if RIGHT_TO_LEFT.search(text) else MARKS.sub("", text))
+
+
+def _unscrambled(line: str) -> str:
+    """A line without mojibake; most are ASCII, where there is none, and ftfy takes 8 µs a line to say so."""
+    return line if line.isascii() and "\x1b" not in line else ftfy.fix_text(line, FTFY)
+
+
+def _without_entities(prose: str) -> str:
+    """Entities that are no ASCII character as that character: `&lt;` and `&amp;` may be what the text speaks of."""
+    return ENTITY.sub(_character, prose) if "&" in prose else prose
+
+
+def _character(found: re.Match[str]) -> str:
+    character = html.unescape(found.group())
+    return character if len(character) == 1 and ord(character) > 0x9F else found.group()
 
 
 def tidy_lines(text: str) -> str:
@@ -37,44 +86,4 @@ def tidy_lines(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
 
 
-def technical(text: str) -> str:
-    """Put one space between number and unit, outside of code."""
-    parts = FENCED.split(text)
-    return "".join(part if FENCED.fullmatch(part) else GLUED_UNIT.sub(r"\1 \2", part) for part in parts)
-
-
-def narrative(text: str) -> str:
-    """Repair hyphenated line ends, hard-wrapped paragraphs, ellipses, dashes and double spaces; keep verse."""
-    paragraphs = re.split(r"\n\s*\n", text)
-    joined = (_unwrap(paragraph) if _is_wrapped(paragraph) else paragraph for paragraph in paragraphs)
-    mended = "\n\n".join(joined).replace("...", "…")
-    mended = re.sub(r"(?<=\S)[ ]*(?<!-)--(?!-)[ ]*(?=\S)", " — ", mended)
-    return re.sub(r"(?<=\S) {2,}(?=\S)", " ", mended)
-
-
-def _is_wrapped(paragraph: str) -> bool:
-    """Prose wrapped by a machine fills its lines; verse, lists, tables and dialogue do not."""
-    lines = paragraph.splitlines()
-    prose = not any(re.match(r"\s*([-*|>#—–«]|\d+[.)])", line) for line in lines)
-    return len(lines) > 1 and prose and all(len(line) >= 50 for line in lines[:-1])
-
-
-def _unwrap(paragraph: str) -> str:
-    text = re.sub(r"(?<=[^\W\d_])-\n(?=[^\W\d_])", "", paragraph)
-    return re.sub(r"\s*\n\s*", " ", text)
-
-
-def faq(text: str) -> str:
-    """Give every question and answer one form: a level-2 heading, then the answer."""
-    out: list[str] = []
-    for line in text.splitlines():
-        question = QUESTION.match(line) or HEADING_QUESTION.match(line)
-        answer = None if question else ANSWER.match(line)
-        if question:
-            out += ["", f"## {question.group(1).strip().rstrip('*').strip()}", ""]
-        else:
-            out.append(answer.group(1) if answer else line)
-    return "\n".join(out)
-
-
-BY_DOC_TYPE = {"technical": technical, "narrative": narrative, "faq": faq}
+BY_DOC_TYPE: dict[str, Callable[[str], tuple[str, list[str]]]] = {"technical": technical, "narrative": narrative, "faq": faq}

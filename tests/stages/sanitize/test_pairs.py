@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stages.sanitize.pairs import clean_pairs
-from stages.sanitize.parsers import Unreadable
+from stages.sanitize.records import Unreadable
 
 
 @pytest.mark.parametrize(

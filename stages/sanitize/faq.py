@@ -1,0 +1,222 @@
+r"""Questions and answers in one form, whatever marks them: a level-2 heading that asks, then the answer.
+
+Q1: Open on Sunday?\nA: No.        **2. Open?** No.        ### ❓ Open?        <summary>Open?</summary>No.
+->  ## Open on Sunday?\n\nNo.      ## Open?\n\nNo.         ## Open?           ## Open?\n\nNo.
+
+The title and what stands before the first question stay; headings that only group questions and lists of contents go.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from stages.sanitize.blocks import runs
+from stages.sanitize.notes import Notes
+
+UNMARKED_LEVEL = 7  # of a question that is no heading: every heading behind it opens something new
+ITEM = r"(?:[-*+•]|\(?\d{1,3}(?:\.\d{1,3})?[.):])\s+"
+LEAD = rf"\s{{0,8}}(?:#{{1,6}}\s+)?(?:>\s+)?(?:{ITEM})?[*_]{{0,3}}"
+WORDS = r"question|frage|pregunta|domanda"
+ASKED = re.compile(rf"{LEAD}(?:(?:{WORDS}|Q)\s*(?:n[o°]\s*)?\d*)[*_]{{0,3}}\s*[:.)][*_]{{0,3}}\s*(\S.*)", re.I)
+ONE_LINE = re.compile(
+    r"(.*?[?？؟])[*_]{0,3}\s+[*_]{0,3}(?:[AR]|answer|réponse|antwort|respuesta|risposta)[*_]{0,3}\s*:.*", re.I
+)
+LETTER = re.compile(rf"{LEAD}([FPD])\s*\d*\s*[:.)][*_]{{0,3}}\s*(\S.*)")  # German Frage, Spanish pregunta, Italian domanda
+ANSWERS = r"answer|réponse|reponse|antwort|respuesta|risposta"
+ANSWERED = re.compile(rf"{LEAD}(?:[AR]\s*\d*[*_]{{0,3}}\s*:|(?:{ANSWERS})\s*\d*[*_]{{0,3}}\s*[:.)])[*_]{{0,3}}\s*(.*)", re.I)
+HEADING = re.compile(r"\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*")
+UNDERLINE = re.compile(r"\s{0,3}(=+|-{2,})\s*")
+BOLD = re.compile(rf"\s{{0,8}}(?:{ITEM})?(\*\*|__)(?!\s)([^*_\n]{{3,300}}?)\s*\1\s*(.*)")
+LISTED = re.compile(rf"\s{{0,3}}{ITEM}(.{{3,300}})")
+SUMMARY = re.compile(r"\s*<(?:summary|dt)[^<>]{0,200}>(.{3,300}?)</(?:summary|dt)>(.*)", re.I)
+FOLDED = re.compile(
+    r"(?:<details[^<>]{0,200}>)?\s*<(summary|dt)\b[^<>]{0,200}>\s*([^<>]{0,300}(?:<[^<>]{1,80}>[^<>]{0,300}){0,4}?)\s*</\1>",
+    re.I,
+)
+WRAPPING = re.compile(r"</?(?:details|dl|dd|summary|dt|b|strong|em|i|span|h[1-6])(?: [^<>]{0,200})?>", re.I)
+ASKS = re.compile(r".*[?？؟]['\")»”’\s]*", re.DOTALL)
+SIGNS = r"\s*_#>•·▶►▸▾▼▲▷➡➜➤→⇒❓❔❗✅✔☑🔹🔸👉💡📌🙋🤔ℹ\ufe0f+|–—:-"
+NUMBERING = re.compile(
+    rf"(?:[{SIGNS}]+|(?:(?:{WORDS}|Q)\s*)?\(?\d{{1,3}}(?:\.\d{{1,3}})?\s*[.):–—-]\s+"
+    rf"|(?:(?:{WORDS}|Q)\s*(?:n[o°]\s*)?\d*\s*[:.)]\s*))*",
+    re.I,
+)
+ENDING = re.compile(r"(?:(?<=[?？؟])|(?<=\s)|(?<=\*))[\s*_#¶+▼▾▲▸🔗❓❔−-]+$")
+BACK = re.compile(
+    r"[\s*_\-\[(⬆↑^▲]*(?:(?:back|return|go|jump) to (?:the )?(?:top|questions|contents|faq|list)|top of (?:the )?page"
+    r"|(?:retour en )?haut(?: de (?:la )?page)?|nach oben|zum seitenanfang|volver arriba|torna (?:su|in alto|all'inizio)"
+    r"|was this (?:answer |article |page )?(?:helpful|useful)\?.{0,40}|war (?:das|diese antwort) hilfreich\?.{0,20}"
+    r"|cette réponse vous a-t-elle (?:été utile|aidé)\s?\?.{0,20}|(?:expand|collapse) all|lire la suite|voir plus"
+    r"|(?:show|read|see|view) (?:more|less|answer))[\s*_\-\])⬆↑^▲.]*", re.I)  # fmt: skip
+
+
+@dataclass
+class Section:
+    """A heading or question with the lines below it; the first one of a text has neither."""
+
+    title: str = ""
+    level: int = 0
+    asks: bool = False
+    is_item: bool = False  # of a list, whose answer is indented
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def body(self) -> str:
+        lines = (re.sub("^ {1,4}", "", line) for line in self.lines) if self.is_item else self.lines
+        return "\n".join(lines).strip("\n")
+
+
+def faq(text: str) -> tuple[str, list[str]]:
+    """Questions and answers in the uniform form, and notes on what was changed; other texts as they are."""
+    notes = Notes()
+    sections = _without_twins(_sections(text, notes), notes)
+    if not any(section.asks for section in sections):
+        return text, []
+    return "\n\n".join(part for part in _written(sections, notes) if part.strip()) + "\n", notes.listed()
+
+
+def _sections(text: str, notes: Notes) -> list[Section]:
+    found = [Section()]
+    lines = list(_lines(text))
+    openings = _openings(lines)
+    for index, (code, line) in enumerate(lines):
+        if index in openings:
+            section, rest = openings[index]
+            if section.asks:
+                notes.changed(line.strip(), f"## {section.title}")
+            found.append(section)
+            line = rest
+        if not code and line.strip() and BACK.fullmatch(line):
+            notes.removed("decoration", line)
+        elif not code and found[-1].asks and not found[-1].body:
+            found[-1].lines.append(_answer(line))
+        else:
+            found[-1].lines.append(line)
+    return found
+
+
+def _lines(text: str) -> Iterator[tuple[bool, str]]:
+    """Every line with whether it is code; HTML around answers goes, underlined headings become `#` ones."""
+    lines = [(code, line) for code, run in runs(text) for line in (run if code else _unfolded(run)).splitlines()]
+    headed = False
+    for (code, line), (_, following) in zip(lines, [*lines[1:], (False, "")], strict=False):
+        under = UNDERLINE.fullmatch(following)
+        if headed and not code:
+            headed = False
+        elif not code and under and line.strip() and not re.match(r"\s*(?:[-#>*|]|\d+[.)] )", line):
+            headed = True
+            yield code, f"{'#' if under.group(1)[0] == '=' else '##'} {line.strip()}"
+        else:
+            yield code, line if code or SUMMARY.fullmatch(line) else WRAPPING.sub("", line)
+
+
+def _unfolded(prose: str) -> str:
+    """Prose in which every `<summary>` and `<dt>` has a line of its own."""
+    return FOLDED.sub(lambda found: f"\n<summary>{' '.join(found[2].split())}</summary>\n", prose) if "<" in prose else prose
+
+
+def _openings(lines: list[tuple[bool, str]]) -> dict[int, tuple[Section, str]]:
+    """The lines that open a section: its index -> the section, and what is left of the line."""
+    prose = [(index, line) for index, (code, line) in enumerate(lines) if not code and line.strip()]
+    has_answers = any(ANSWERED.fullmatch(line) for _, line in prose)
+    found = {}
+    for (index, line), (_, following) in zip(prose, [*prose[1:], (0, "")], strict=False):
+        opened = _opened(line, following, has_answers)
+        if opened and opened[0].title and not BACK.fullmatch(opened[0].title):
+            found[index] = opened
+    if not any(section.asks for section, _ in found.values()):
+        alone = [index for index, line in prose if ASKS.fullmatch(line) and len(line) < 200 and _is_alone(lines, index)]
+        if len(alone) > 1:
+            found |= {index: (Section(_title(lines[index][1]), UNMARKED_LEVEL, asks=True), "") for index in alone}
+    return found
+
+
+def _opened(line: str, following: str, has_answers: bool) -> tuple[Section, str] | None:
+    """The section that a line opens, and what is left of the line, or None."""
+    if summary := SUMMARY.fullmatch(line):
+        return Section(_title(summary[1]), UNMARKED_LEVEL, asks=True), WRAPPING.sub("", summary[2])
+    heading = HEADING.fullmatch(line)
+    level = len(heading[1]) if heading else UNMARKED_LEVEL
+    if asked := ASKED.fullmatch(line) or (has_answers and LETTER.fullmatch(line)):
+        text = asked[asked.lastindex or 0]
+        both = ONE_LINE.fullmatch(text)
+        rest = text[both.end(1) :].lstrip("*_ ") if both else ""
+        return Section(_title(both[1] if both else text), level, asks=True), rest
+    if heading:
+        title = _title(heading[2])
+        asks = bool(ASKS.fullmatch(title))
+        return Section(title if asks else heading[2].strip(), level, asks), ""
+    bold = BOLD.fullmatch(line)
+    if bold and ASKS.fullmatch(bold[2]):
+        return Section(_title(bold[2]), level, asks=True, is_item=bool(LISTED.fullmatch(line))), bold[3]
+    item = LISTED.fullmatch(line)
+    if item and ASKS.fullmatch(item[1]) and not (LISTED.fullmatch(following) and ASKS.fullmatch(following)):
+        return Section(_title(item[1]), level, asks=True, is_item=True), ""
+    return None
+
+
+def _is_alone(lines: list[tuple[bool, str]], index: int) -> bool:
+    """Whether a line is a paragraph by itself, with something below it."""
+    around = [lines[n][1].strip() for n in (index - 1, index + 1) if 0 <= n < len(lines)]
+    return not any(around) and index + 2 < len(lines)
+
+
+def _answer(line: str) -> str:
+    while found := ANSWERED.fullmatch(line):
+        line = found[1]
+    return line
+
+
+def _title(text: str) -> str:
+    """A question without numbering, pictures and marks of emphasis around it."""
+    text, before = WRAPPING.sub("", text), None
+    while text != before:
+        before, text = text, ENDING.sub("", NUMBERING.sub("", text, count=1)).strip()
+        if text.endswith("**") or re.fullmatch(r"[^*]*\*\*[^*]*", text):
+            text = text.replace("**", "")
+    return " ".join(text.split())
+
+
+def _key(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+def _without_twins(sections: list[Section], notes: Notes) -> list[Section]:
+    """Drop what a list of contents says before its question comes, and questions that come twice."""
+    bodies = {_key(section.title): section.body for section in reversed(sections) if section.asks and section.body}
+    kept, seen = [], set()
+    for section in sections:
+        key = _key(section.title)
+        if section.asks and key in bodies and (not section.body or (key, section.body) in seen):
+            notes.removed("repeated question", section.title)
+            continue
+        seen.add((key, section.body))
+        lines = [line for line in section.lines if not ((item := LISTED.fullmatch(line)) and _key(item[1]) in bodies)]
+        if len(lines) < len(section.lines):
+            notes.removed("contents", f"{len(section.lines) - len(lines)} lines")
+        section.lines = lines
+        kept.append(section)
+    return kept
+
+
+def _written(sections: list[Section], notes: Notes) -> Iterator[str]:
+    """The sections in the uniform form: questions are level 2, what lies below them deeper."""
+    base, asked = 0, False
+    for section in sections:
+        body, title = section.body, section.title
+        if not section.level:
+            yield body
+            continue
+        if section.asks and (body or ASKS.fullmatch(title)):
+            base, asked = section.level, True
+            yield f"## {title}"
+        elif (asked or section.level > 1) and not body:
+            notes.removed("heading of a group", title)
+        elif not asked:
+            yield f"{'#' * section.level} {title}"
+        elif section.level > base:
+            yield f"{'#' * min(6, section.level - base + 2)} {title}"
+        else:
+            base = section.level
+            yield f"## {title}"
+        yield body

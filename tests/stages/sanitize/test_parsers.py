@@ -1,0 +1,62 @@
+"""DOCX and EPUB as HTML: content whole, nothing read from outside, bombs refused."""
+
+import io
+
+import docx
+import pytest
+
+from stages.sanitize.html import render, without_noise
+from stages.sanitize.parsers import OLE, docx_html, epub_html
+from stages.sanitize.records import Encrypted, Unreadable
+from tests.stages.sanitize.files import epub, zipped
+
+LIMIT = 1_000_000
+
+
+def _docx(*paragraphs: str) -> bytes:
+    document, buffer = docx.Document(), io.BytesIO()
+    for paragraph in paragraphs:
+        document.add_paragraph(paragraph)
+    document.save(buffer)
+    return buffer.getvalue()
+
+
+def test_a_docx_keeps_its_paragraphs() -> None:
+    assert docx_html(_docx("One", "Two & three"), LIMIT) == "<p>One</p><p>Two &amp; three</p>"
+
+
+def test_an_epub_is_its_spine_in_order() -> None:
+    book = epub(
+        {"b.xhtml": "<h1>First</h1><p>caf&#233;</p>", "a.xhtml": "<p>Second</p>"}, {"OEBPS/notes.xhtml": "<p>unlisted</p>"}
+    )
+    text = render(without_noise(epub_html(book, LIMIT)))
+    assert text.split() == ["#", "First", "café", "Second"]
+
+
+@pytest.mark.parametrize("read", [docx_html, epub_html])
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        (b"", Unreadable, "not a whole zip file"),
+        (_docx("x")[:200], Unreadable, "not a whole zip file"),
+        (zipped({"a.txt": b"0" * (LIMIT + 1)}), Unreadable, "1 members of 1000001 bytes unpacked"),
+        (zipped({f"{n}.txt": "" for n in range(10_001)}), Unreadable, "10001 members"),
+        (OLE + "EncryptedPackage".encode("utf-16-le"), Encrypted, "asks for a password"),
+        (OLE + b"WordDocument", Unreadable, "old binary Office file"),
+    ],
+)
+def test_what_cannot_be_read_says_why(read: object, content: bytes, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        read(content, LIMIT)  # type: ignore[operator]
+
+
+def test_chapters_under_digital_rights_management_are_encrypted() -> None:
+    lock = '<encryption xmlns:e="http://www.w3.org/2001/04/xmlenc#"><e:CipherReference URI="OEBPS/a.xhtml"/></encryption>'
+    with pytest.raises(Encrypted, match="1 of 1 chapters"):
+        epub_html(epub({"a.xhtml": "x"}, {"META-INF/encryption.xml": lock}), LIMIT)
+
+
+def test_xml_entities_of_an_epub_open_no_file() -> None:
+    container = '<!DOCTYPE c [<!ENTITY f SYSTEM "file:///etc/passwd">]><container><rootfile full-path="&f;"/></container>'
+    with pytest.raises(Unreadable):
+        epub_html(zipped({"META-INF/container.xml": container}), LIMIT)
