@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from stages.command import Failure
 
@@ -24,7 +25,7 @@ class Example:
     group: str
     language: str
     input: str
-    output: Mapping[str, str | None] | str
+    output: Mapping[str, Any] | str
 
     @property
     def target(self) -> str:
