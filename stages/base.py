@@ -29,6 +29,7 @@ from stages import checkpoint, command, params
 from stages.command import Failure
 from stages.params import FolderSource, HubSource, PackageSource, Source
 
+PADS = ("<|finetune_right_pad_id|>", "<|endoftext|>", "<pad>", "[PAD]", "<unk>")  # of Llama 3, GPT-2 kin, T5, BERT, Llama 2
 CONTROL_TOKEN = 3  # gguf.TokenType.CONTROL: tokens that only a template may write
 
 
@@ -102,6 +103,10 @@ def _from_folder(source: FolderSource, dtype: str, out: Path) -> None:
 
 
 def _save(model: Any, tokenizer: Any, out: Path) -> None:
+    if tokenizer.pad_token in (None, tokenizer.eos_token):
+        known = tokenizer.get_vocab()
+        tokenizer.pad_token = next((token for token in PADS if token in known and token != tokenizer.eos_token), None)
+        model.config.pad_token_id = model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
     checkpoint.load_tokenizer(out)  # refuses one that could not be trained with

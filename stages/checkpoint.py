@@ -17,6 +17,8 @@ from stages.command import Failure
 
 logging.disable_progress_bar()
 
+IGNORED = -100  # the label that no loss is computed on (torch.nn.CrossEntropyLoss.ignore_index)
+
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a model folder.

@@ -54,4 +54,4 @@ def progress(**options: Any) -> Any:
     """A tqdm bar; where there is no terminal, a plain line every ten seconds."""
     if sys.stderr.isatty():
         return tqdm(**options, dynamic_ncols=True)
-    return tqdm(**options, file=_Lines(), mininterval=10, ncols=100)
+    return tqdm(**options, file=_Lines(), mininterval=10, ncols=130)

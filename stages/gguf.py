@@ -126,7 +126,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write, e.g. models/gguf/products")
     arguments = parser.parse_args()
     loaded = params.load()
-    task: params.Task = next((task for task in loaded.adapter(arguments.adapter).tasks if task != "continue"), "faq")
+    task = params.asked(loaded.adapter(arguments.adapter).tasks)
     shutil.rmtree(arguments.out, ignore_errors=True)
     metadata = {"general.name": f"{loaded.base.name} {arguments.adapter}", "general.license": loaded.base.licence}
     record = export(arguments.merged, arguments.out, metadata, task, loaded.prompt, loaded.gguf)

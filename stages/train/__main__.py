@@ -1,9 +1,10 @@
-"""Fit one LoRA adapter to its token rows.
+"""Fit one LoRA adapter to its token rows; go on from the last checkpoint if an earlier run of the same was cut off.
 
 In: `{train,valid}-*.parquet` and the base. Out: `adapter_model.safetensors`, `adapter_config.json` and `training.json`
 (loss curve, steps, tokens, trainable share, hash of the initial weights; no times, so that it is the same every time).
 
-    python -m stages.train --adapter products --base models/base --tokens data/tokens/products --out models/adapters/products
+    python -m stages.train --adapter products --base models/base --tokens data/tokens/products \
+        --checkpoints .cache/train/products --out models/adapters/products
 """
 
 import argparse
@@ -11,82 +12,21 @@ import ctypes
 import json
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import datasets
-import pyarrow as pa
-import pyarrow.parquet as pq
 import torch
+from safetensors import SafetensorError
+from transformers import EarlyStoppingCallback
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
-from trl import SFTConfig
 
 from stages import checkpoint, command, params
 from stages.command import Failure
 from stages.params import AdapterTraining, Lora, Train
-from stages.train import backend
-from stages.train.progress import Bar
+from stages.train import backend, checkpoints, plan, rows
+from stages.train.progress import Bar, curve
+from stages.train.settings import settings
 from stages.train.trainer import LabelTrainer
-
-
-def read_rows(tokens: Path, split: str) -> datasets.Dataset:
-    """The token rows of a split.
-
-    Raises:
-        Failure: there are no shards.
-    """
-    paths = sorted(str(path) for path in tokens.glob(f"{split}-*.parquet"))
-    if not paths:
-        raise Failure(f"train: {tokens} holds no {split}-*.parquet; run `dvc repro` to make it")
-    table = pa.concat_tables(pq.read_table(path, columns=["input_ids", "labels"]) for path in paths)
-    features = datasets.Features({name: datasets.List(datasets.Value("int32")) for name in table.column_names})
-    return datasets.Dataset.from_dict(table.to_pydict(), features=features)  # from_parquet refuses a split without rows
-
-
-def _by_length(rows: datasets.Dataset) -> datasets.Dataset:
-    """Shortest first: batches of similar rows need little padding."""
-    return rows.select(sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"])))
-
-
-def settings(section: AdapterTraining, machine: Train, max_seq_len: int, scratch: str, validate: bool) -> SFTConfig:
-    """The trainer's arguments; everything that decides the result is set here, nothing is left to a default."""
-    cpu = not torch.cuda.is_available()
-    dtype = backend.dtype_of(machine.dtype)
-    return SFTConfig(
-        output_dir=scratch,
-        num_train_epochs=section.epochs,
-        per_device_train_batch_size=section.batch_size,
-        per_device_eval_batch_size=section.batch_size,
-        gradient_accumulation_steps=section.accumulation,
-        learning_rate=section.learning_rate,
-        lr_scheduler_type=section.scheduler,
-        warmup_steps=section.warmup_steps,
-        weight_decay=section.weight_decay,
-        max_grad_norm=section.max_grad_norm,
-        optim=section.optimiser,
-        seed=section.seed,
-        data_seed=section.seed,
-        full_determinism=True,
-        logging_steps=section.log_steps,
-        eval_strategy="steps" if validate else "no",
-        eval_steps=section.valid_steps,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=cpu,
-        bf16=dtype == torch.bfloat16,
-        fp16=not cpu and dtype == torch.float16,
-        gradient_checkpointing=machine.gradient_checkpointing,
-        max_length=max_seq_len,
-        packing=machine.packing,
-        train_sampling_strategy="random" if machine.packing else "group_by_length",
-        packing_strategy="bfd",
-        padding_free=machine.packing,
-        eval_packing=machine.packing,
-        dataloader_num_workers=0,
-        dataloader_pin_memory=not cpu,
-    )
 
 
 def _keep_memory() -> None:
@@ -100,10 +40,31 @@ def _keep_memory() -> None:
         mallopt(-1, 2**31 - 1)
 
 
+def announce(name: str, base: Path, data: dict[str, Any], lora: Lora, section: AdapterTraining, machine: Train) -> None:
+    """Print the plan.
+
+    Raises:
+        Failure: it does not fit into memory.
+    """
+    lengths = [len(ids) for ids in data["train"]["input_ids"]]
+    longest = max(*lengths, machine.packed_tokens if machine.packing else 0, 1)
+    shape = plan.shape_of(base, lora)
+    needed = plan.memory(shape, section, machine, longest)
+    print(
+        f"train {name}: {backend.choose(machine.backend, lora)} on {backend.device()}, {backend.dtype_of(machine.dtype)}\n"
+        f"  {shape.trained:,} weights are trained ({shape.trained / shape.weights:.1%} of the base's {shape.weights:,})\n"
+        f"  {len(lengths):,} rows, {sum(lengths):,} tokens an epoch, the longest {max(lengths)}; "
+        f"{plan.steps_of(len(lengths), section):,} steps of {section.batch_size * section.accumulation} rows\n"
+        f"  about {needed / plan.GB:.1f} GB of memory, {plan.available() / plan.GB:.1f} GB are free",
+        flush=True,
+    )
+    plan.require_memory(needed, machine)
+
+
 def fit(
-    name: str, base: Path, tokens: Path, lora: Lora, section: AdapterTraining, machine: Train
+    name: str, base: Path, tokens: Path, lora: Lora, section: AdapterTraining, machine: Train, folder: Path
 ) -> tuple[Any, dict[str, Any]]:
-    """Train one adapter.
+    """Train one adapter, with checkpoints in `folder`.
 
     Returns:
         The peft model and the record for `training.json`.
@@ -111,49 +72,77 @@ def fit(
     torch.set_num_threads(machine.threads)
     _keep_memory()
     torch.utils.deterministic.fill_uninitialized_memory = False  # 12% of a step; no kernel here reads what it did not write
-    tokenizer = checkpoint.load_tokenizer(base)
-    train, valid = read_rows(tokens, "train"), _by_length(read_rows(tokens, "valid"))
-    longest = max(len(ids) for ids in train["input_ids"])
-    n_tokens = sum(len(ids) for ids in train["input_ids"])
-    max_seq_len = max(longest, machine.packed_tokens)  # a row is never cut here: tokenize has done that
+    data = {"train": rows.read(tokens, "train"), "valid": rows.by_length(rows.read(tokens, "valid"))}
+    announce(name, base, data, lora, section, machine)
+    n_tokens = sum(len(ids) for ids in data["train"]["input_ids"])
+    max_seq_len = max(max(len(ids) for ids in data["train"]["input_ids"]), machine.packed_tokens)
     model = backend.load(base, lora, machine, max_seq_len, section.seed)
     initial = checkpoint.digest((n, p) for n, p in model.named_parameters() if p.requires_grad)
-    bar = Bar(name, int(n_tokens * section.epochs))
-    with tempfile.TemporaryDirectory() as scratch:
-        trainer = LabelTrainer(
-            model=model,
-            args=settings(section, machine, max_seq_len, scratch, validate=len(valid) > 0),
-            train_dataset=train,
-            eval_dataset=valid if len(valid) else None,
-            processing_class=tokenizer,
-            callbacks=[bar],
-        )
-        for shipped in (ProgressCallback, PrinterCallback):
-            trainer.remove_callback(shipped)
-        trainable, total = model.get_nb_trainable_parameters()
-        print(
-            f"train {name}: {backend.choose(machine.backend)} on {backend.device()}, {backend.dtype_of(machine.dtype)}; "
-            f"{trainable:,} of {total:,} weights ({trainable / total:.1%}); {len(train)} rows, {n_tokens:,} tokens an epoch"
-        )
-        result = trainer.train()
-        final = trainer.evaluate()["eval_loss"] if len(valid) else None
+    _keep_initial(model, lora, folder)
+    validate = len(data["valid"]) > 0
+    steps = plan.steps_of(len(data["train"]), section)
+    trained_tokens = int(n_tokens * steps / plan.steps_of_epoch(len(data["train"]), section))
+    trainer = LabelTrainer(
+        lora_plus_ratio=section.lora_plus_ratio,
+        owner=lambda ids: rows.owner(tokens, ids),
+        model=model,
+        args=settings(section, machine, max_seq_len, folder, validate),
+        train_dataset=data["train"],
+        eval_dataset=data["valid"] if validate else None,
+        processing_class=checkpoint.load_tokenizer(base),
+        callbacks=[
+            Bar(name, trained_tokens / steps),
+            checkpoints.Seal(),
+            *([EarlyStoppingCallback(section.patience)] if section.patience and validate else []),
+        ],
+    )
+    for shipped in (ProgressCallback, PrinterCallback):
+        trainer.remove_callback(shipped)
+    result = _train(trainer, folder)
+    points = curve(trainer.state.log_history)
+    final = trainer.evaluate()["eval_loss"] if validate else None
+    trainable, total = model.get_nb_trainable_parameters()
     return model, {
-        "curve": bar.curve,
+        "curve": points,
         "steps": result.global_step,
-        "tokens": int(n_tokens * section.epochs),
-        "train_loss": result.training_loss,
+        "tokens": trained_tokens,
+        "train_loss": _mean([point["loss"] for point in points if "loss" in point]),
         "valid_loss": final,
-        "best_valid_loss": min((point["valid_loss"] for point in bar.curve if "valid_loss" in point), default=final),
+        "best_valid_loss": min((point["valid_loss"] for point in points if "valid_loss" in point), default=final),
         "trainable": trainable,
         "trainable_share": trainable / total,
         "initial_sha256": initial,
     }
 
 
-def save(model: Any, record: dict[str, Any], out: Path) -> None:
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _keep_initial(model: Any, lora: Lora, folder: Path) -> None:
+    """PiSSA and OLoRA change the base; their adapter is saved as the difference from where it began (peft's recipe)."""
+    if lora.init in ("pissa", "olora"):
+        model.peft_config["default"].init_lora_weights = True
+        model.save_pretrained(folder / "initial")
+
+
+def _train(trainer: LabelTrainer, folder: Path) -> Any:
+    last = checkpoints.latest(folder)
+    if last:
+        print(f"train: going on from {last.name} of an earlier run", flush=True)
+    try:
+        return trainer.train(resume_from_checkpoint=str(last) if last else None)
+    except (SafetensorError, RuntimeError) as error:  # how safetensors and torch.save say that the disk is full
+        if shutil.disk_usage(folder).free > 2**20 and "No space left" not in str(error):
+            raise
+        raise Failure(f"train: no space left for a checkpoint in {folder}; make room and run it again: it goes on") from error
+
+
+def save(model: Any, record: dict[str, Any], out: Path, initial: Path) -> None:
     """Write the adapter and the record of its training."""
     shutil.rmtree(out, ignore_errors=True)
-    model.save_pretrained(out, safe_serialization=True)
+    converted = {"path_initial_model_for_weight_conversion": str(initial)} if initial.is_dir() else {}
+    model.save_pretrained(out, safe_serialization=True, **converted)
     (out / "README.md").unlink(missing_ok=True)  # peft's empty model card
     config = json.loads((out / "adapter_config.json").read_text(encoding="utf-8"))
     if isinstance(config["target_modules"], list):
@@ -167,12 +156,27 @@ def main() -> None:
     parser.add_argument("--adapter", required=True, help="name of an adapter in params.yaml")
     parser.add_argument("--base", type=Path, required=True, help="the base model, e.g. models/base")
     parser.add_argument("--tokens", type=Path, required=True, help="the token shards, e.g. data/tokens/products")
+    parser.add_argument(
+        "--checkpoints", type=Path, required=True, help="folder for unfinished work, e.g. .cache/train/products"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to write, e.g. models/adapters/products")
     arguments = parser.parse_args()
     loaded = params.load()
     adapter = loaded.adapter(arguments.adapter)
-    model, record = fit(arguments.adapter, arguments.base, arguments.tokens, adapter.lora, adapter.train, loaded.train)
-    save(model, record, arguments.out)
+    lora, section, machine = adapter.lora, adapter.train, loaded.train
+    run(arguments, lora, section, machine)
+
+
+def run(arguments: argparse.Namespace, lora: Lora, section: AdapterTraining, machine: Train) -> None:
+    """Train from and to the paths of the command line, alone, and clean up."""
+    with checkpoints.alone(arguments.checkpoints):
+        shards = [*rows.paths(arguments.tokens, "train"), *rows.paths(arguments.tokens, "valid")]
+        weights = [*arguments.base.glob("*.safetensors"), arguments.base / "config.json"]
+        folder = arguments.checkpoints / checkpoints.key((lora, section, machine), (*shards, *weights))
+        folder.mkdir(exist_ok=True)
+        model, record = fit(arguments.adapter, arguments.base, arguments.tokens, lora, section, machine, folder)
+        save(model, record, arguments.out, folder / "initial")
+        checkpoints.prune(arguments.checkpoints)
     print(f"train {arguments.adapter}: {record['steps']} steps, validation loss {record['valid_loss']}")
 
 

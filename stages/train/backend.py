@@ -16,16 +16,19 @@ from stages.params import Lora, Train
 LINEAR_OF_LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def choose(wanted: str) -> str:
-    """`unsloth` or `peft`, for this machine.
+def choose(wanted: str, lora: Lora) -> str:
+    """`unsloth` or `peft`, for this machine and this adapter.
 
     Raises:
-        Failure: unsloth is demanded and cannot run here.
+        Failure: unsloth is demanded and cannot run here, or cannot make such an adapter.
     """
     possible = torch.cuda.is_available() and importlib.util.find_spec("unsloth") is not None
+    able = not lora.dora and lora.init == "default"
     if wanted == "unsloth" and not possible:
         raise Failure("train.backend is unsloth, which needs a CUDA GPU and requirements.txt; set it to auto or peft")
-    return "unsloth" if wanted != "peft" and possible else "peft"
+    if wanted == "unsloth" and not able:
+        raise Failure("train.backend is unsloth, which makes plain LoRA here; set it to auto or peft for dora or another init")
+    return "unsloth" if wanted != "peft" and possible and able else "peft"
 
 
 def device() -> str:
@@ -46,25 +49,33 @@ def dtype_of(wanted: str) -> torch.dtype:
 
 def load(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: int) -> Any:
     """The base at `base`, frozen, with a fresh adapter; seeded, so that its initial weights are always the same."""
-    make = _with_unsloth if choose(section.backend) == "unsloth" else _with_peft
+    make = _with_unsloth if choose(section.backend, lora) == "unsloth" else _with_peft
     return make(base, lora, section, max_seq_len, seed)
 
 
 def _with_peft(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: int) -> Any:
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training, replace_lora_weights_loftq
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig, set_seed
 
+    from stages.train.fused import fuse
+
     dtype = dtype_of(section.dtype)
-    quantisation = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype)
+    if lora.init == "loftq" and section.load_in != "4bit":
+        raise Failure(f"init: loftq makes up for a 4-bit base, but train.load_in is {section.load_in}; set it to 4bit")
+    quantisation = {
+        "16bit": None,
+        "8bit": BitsAndBytesConfig(load_in_8bit=True),
+        "4bit": BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype),
+    }
     model = AutoModelForCausalLM.from_pretrained(
         base,
         dtype=dtype,
-        quantization_config=quantisation if section.load_in_4bit else None,
+        quantization_config=quantisation[section.load_in],
         attn_implementation=section.attention,
         local_files_only=True,
     )
     model.config.use_cache = False
-    if section.load_in_4bit:
+    if section.load_in != "16bit":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=section.gradient_checkpointing)
     config = LoraConfig(
         task_type="CAUSAL_LM",
@@ -74,9 +85,15 @@ def _with_peft(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: i
         bias=lora.bias,
         target_modules=lora.target_modules,
         use_rslora=lora.rslora,
+        use_dora=lora.dora,
+        init_lora_weights=lora.init if lora.init in ("gaussian", "pissa", "olora") else True,
     )
     set_seed(seed)
-    return get_peft_model(model, config)
+    model = get_peft_model(model, config)
+    if lora.init == "loftq":
+        replace_lora_weights_loftq(model, str(base / "model.safetensors"))
+    fuse(model)
+    return model
 
 
 def _with_unsloth(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: int) -> Any:
@@ -87,8 +104,9 @@ def _with_unsloth(base: Path, lora: Lora, section: Train, max_seq_len: int, seed
         model_name=str(base),
         max_seq_length=max_seq_len,
         dtype=dtype_of(section.dtype),
-        load_in_4bit=section.load_in_4bit,
-        load_in_16bit=not section.load_in_4bit,
+        load_in_4bit=section.load_in == "4bit",
+        load_in_8bit=section.load_in == "8bit",
+        load_in_16bit=section.load_in == "16bit",
         local_files_only=True,
     )
     return FastLanguageModel.get_peft_model(

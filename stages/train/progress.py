@@ -1,4 +1,4 @@
-"""What a person sees while an adapter is trained: one bar with loss, learning rate and tokens a second."""
+"""What a person sees while an adapter is trained: one bar with loss, learning rate, tokens a second and the time left."""
 
 import time
 from typing import Any
@@ -7,33 +7,38 @@ from transformers import TrainerCallback
 
 from stages.command import progress
 
+SHOWN = {"loss": "loss", "learning_rate": "lr", "eval_loss": "valid_loss"}
+
 
 class Bar(TrainerCallback):
-    """A progress bar over optimiser steps; keeps the curve for the report."""
+    """A progress bar over optimiser steps."""
 
-    def __init__(self, name: str, tokens: int) -> None:
+    def __init__(self, name: str, tokens_a_step: float) -> None:
         self._name = name
-        self._tokens = tokens  # of all steps
-        self.curve: list[dict[str, float]] = []
+        self._tokens_a_step = tokens_a_step
+        self._last: dict[str, str] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        self._bar = progress(desc=f"train {self._name}", total=state.max_steps, unit="step")
+        self._first = state.global_step
         self._started = time.monotonic()
+        self._bar = progress(desc=f"train {self._name}", total=state.max_steps, unit="step", initial=self._first)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.update(state.global_step - self._bar.n)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **kwargs: Any) -> None:
-        logs = logs or {}
-        point = {"step": state.global_step}
-        for key, column in (("loss", "loss"), ("learning_rate", "learning_rate"), ("eval_loss", "valid_loss")):
-            if key in logs:
-                point[column] = logs[key]
-        if len(point) > 1:
-            self.curve.append(point)
-        speed = self._tokens * state.global_step / state.max_steps / (time.monotonic() - self._started)
-        shown = {column: f"{value:.4g}" for column, value in point.items() if column != "step"}
-        self._bar.set_postfix({**shown, "tok/s": f"{speed:.0f}"}, refresh=False)
+        self._last |= {SHOWN[key]: f"{value:.3g}" for key, value in (logs or {}).items() if key in SHOWN}
+        speed = self._tokens_a_step * (state.global_step - self._first) / (time.monotonic() - self._started)
+        self._bar.set_postfix({**self._last, "tok/s": f"{speed:.0f}"}, refresh=False)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.close()
+
+
+def curve(history: list[dict[str, float]]) -> list[dict[str, float]]:
+    """The points of the loss curve from the trainer's own log, which a checkpoint carries on."""
+    columns = {"loss": "loss", "learning_rate": "learning_rate", "eval_loss": "valid_loss"}
+    points = [
+        {"step": entry["step"]} | {name: entry[key] for key, name in columns.items() if key in entry} for entry in history
+    ]
+    return [point for point in points if len(point) > 1]

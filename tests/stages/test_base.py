@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from stages import base as stage
 from stages import checkpoint
 from stages.command import Failure
+from stages.params import FolderSource
 from tests.conftest import ROOT
 
 CONTENT = b"GGUF, or so it says"
@@ -119,3 +121,16 @@ def test_a_tokenizer_whose_pad_is_its_eos_is_refused(base: Path, tmp_path: Path)
     (tmp_path / "config.json").write_text((base / "config.json").read_text())
     with pytest.raises(Failure, match="must exist and differ from eos"):
         checkpoint.load_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("pad", [None, "<|im_end|>"])
+def test_a_base_without_a_pad_token_of_its_own_gets_one_that_is_not_eos(pad: str | None, base: Path, tmp_path: Path) -> None:
+    config = LlamaConfig(vocab_size=49152, hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1)
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "source")
+    tokenizer = checkpoint.load_tokenizer(base)
+    tokenizer.pad_token = pad
+    tokenizer.save_pretrained(tmp_path / "source")
+    stage.materialise(FolderSource(kind="folder", path=str(tmp_path / "source")), "float16", tmp_path / "out")
+    made = checkpoint.load_tokenizer(tmp_path / "out")
+    assert (made.pad_token, made.eos_token) == ("<|endoftext|>", "<|im_end|>")
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["pad_token_id"] == made.pad_token_id

@@ -1,0 +1,44 @@
+"""The fused LoRA layers compute what peft's do, forward and backward."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from stages.params import Lora, Train
+from stages.train import backend, fused
+
+IDS = torch.tensor([[100, 107, 114, 121, 128], [300, 301, 302, 303, 304]])
+
+
+def _gradients(model: Any) -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    for name, weight in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.05)
+    model(input_ids=IDS, labels=IDS).loss.backward()
+    return {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+
+
+@pytest.mark.parametrize("rslora", [False, True])
+@pytest.mark.parametrize("target_modules", ["all-linear", ["q_proj", "down_proj"]])
+def test_loss_and_gradients_are_those_of_peft(
+    target_modules: Any, rslora: bool, tiny: Path, lora: Lora, machine: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = lora.model_copy(update={"dropout": 0.0, "rslora": rslora, "target_modules": target_modules})
+    exact = machine.model_copy(update={"dtype": "float32"})
+    ours = backend.load(tiny, plain, exact, 64, seed=1)
+    assert fused.fuse(ours) > 0
+    monkeypatch.setattr(fused, "fuse", lambda model: 0)
+    theirs = backend.load(tiny, plain, exact, 64, seed=1)
+    wanted, found = _gradients(theirs), _gradients(ours)
+    assert found.keys() == wanted.keys()
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("change", [{"dropout": 0.1}, {"dora": True}])
+def test_other_layers_are_left_to_peft(change: dict[str, Any], tiny: Path, lora: Lora, machine: Train) -> None:
+    model = backend.load(tiny, lora.model_copy(update={"dropout": 0.0, **change}), machine, 64, seed=1)
+    assert fused.fuse(model) == 0
