@@ -7,10 +7,11 @@ ask(engine, prompter, "extract", ["<div>…"], …)  ->  [Reply(output={"name": 
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from stages.engines import Engine
-from stages.prompt import Prompter
+if TYPE_CHECKING:  # seconds to import: what only reads replies does without
+    from stages.engines import Engine
+    from stages.prompt import Prompter
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Reply:
 
 
 def ask(
-    engine: Engine, prompter: Prompter, tasks: list[str], inputs: list[str], max_seq_len: int, max_new_tokens: int
+    engine: "Engine", prompter: "Prompter", tasks: list[str], inputs: list[str], max_seq_len: int, max_new_tokens: int
 ) -> list[Reply]:
     """Answer every input, each under its own task; inputs too long are shortened as in training."""
     budget = max_seq_len - max_new_tokens

@@ -1,4 +1,4 @@
-"""The scorecard in a terminal: one table an adapter, one row a variant."""
+"""The scorecard in a terminal: one table an adapter, one row a variant, intervals below the scores."""
 
 from typing import Any
 
@@ -11,26 +11,33 @@ COLUMNS = (
     ("mean_field_accuracy", "mean field"),
     ("json_parse_rate", "JSON parsed"),
     ("token_f1", "token F1"),
+    ("rouge_l", "ROUGE-L"),
     ("stop_rate", "stopped"),
     ("loss", "loss/token"),
+    ("probe_loss", "neutral text"),
     ("n", "n"),
 )
+NARROW = ("stop_rate", "n")  # columns without their intervals
 
 
 def show(scores: dict[str, dict[str, dict[str, Any]]]) -> None:
     """Print `metrics/scores.json`."""
-    console = Console(width=None if Console().is_terminal else 100)
+    console = Console(width=None if Console().is_terminal else 130)
     for adapter, variants in scores.items():
         shown = [(key, title) for key, title in COLUMNS if any(key in row for row in variants.values())]
         table = Table("variant", title=adapter, title_justify="left", box=box.SIMPLE_HEAD)
         for _, title in shown:
-            table.add_column(title, justify="right")
+            table.add_column(title, justify="right", no_wrap=True)
         for variant, row in variants.items():
-            table.add_row(variant, *(_cell(row.get(key)) for key, _ in shown))
+            table.add_row(variant, *(_cell(row, key) for key, _ in shown))
         console.print(table)
 
 
-def _cell(value: Any) -> str:
+def _cell(row: dict[str, Any], key: str) -> str:
+    value = row.get(key)
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    low, high = row.get("intervals", {}).get(key, (None, None)) if key not in NARROW else (None, None)
+    return f"{value:.3f}" if low is None else f"{value:.3f} [dim]{low:.2f}–{high:.2f}[/dim]"

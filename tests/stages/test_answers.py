@@ -1,5 +1,6 @@
 """The object in an answer, and the way from inputs to replies."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,14 @@ class Fixed:
 
     text: str
     asked: list[int] = field(default_factory=list)
+    together: int = 1
 
     def answer(self, prompts: list[list[int]], max_new_tokens: int) -> list[Answer]:
         self.asked = [len(prompt) for prompt in prompts]
         return [Answer(self.text, stopped=max_new_tokens > 1) for _ in prompts]
+
+    def each(self, prompts: list[list[int]], max_new_tokens: int) -> Iterator[tuple[int, Answer]]:
+        yield from enumerate(self.answer(prompts, max_new_tokens))
 
 
 @pytest.mark.slow

@@ -1,57 +1,119 @@
-"""Scores of hand-made replies, and which examples are drawn."""
+"""From examples and replies to the files of an evaluation, and which examples are drawn."""
 
+import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stages import examples
 from stages.answers import Reply
 from stages.command import Failure
-from stages.evaluate.__main__ import chosen, score
+from stages.evaluate import failures
+from stages.evaluate.__main__ import PROBE, by_rules, chosen, outcomes, record, write
 from stages.examples import Example
+from stages.params import Intervals
 
 FIELDS = ["name", "price"]
+SECTION = Intervals(confidence=0.95, resamples=100, min_groups=3, seed=1)
+WANTED = {"name": "X", "price": "1"}
 
 
 def _example(task: str, output: dict[str, str] | str, number: int = 0) -> Example:
-    return Example(f"d-{task}-{number}", task, ["d"], "g", "en", "input", output)
+    return Example(f"d-{task}-{number}", task, ["d"], f"g{number}", "en", "input", output)
+
+
+ASKED = [_example("extract", output, n) for n, output in enumerate((WANTED, WANTED, WANTED, WANTED, {"name": "X"}))]
+REPLIES = [
+    Reply(WANTED, "", True, 0),
+    Reply(None, "no object", False, 0),
+    Reply({**WANTED, "colour": "red"}, "", True, 0),
+    Reply({"name": "x"}, "", True, 0),
+    Reply({"name": "X"}, "", True, 0),
+]
+
+
+def _table(asked: list[Example], replies: list[Reply], losses: list[tuple[float, int]] | None = None) -> pd.DataFrame:
+    given = {item.example_id: reply for item, reply in zip(asked, replies, strict=True)}
+    return outcomes([*asked, _example("continue", "Text.")], given, losses or [], FIELDS)
 
 
 def test_objects_right_broken_invented_and_incomplete() -> None:
-    wanted = {"name": "X", "price": "1"}
-    asked = [_example("extract", output) for output in (wanted, wanted, wanted, wanted, {"name": "X"})]
-    replies = [
-        Reply(wanted, "", True, 0),
-        Reply(None, "no object", False, 0),
-        Reply({**wanted, "colour": "red"}, "", True, 0),
-        Reply({"name": "x"}, "", True, 0),
-        Reply({"name": "X"}, "", True, 0),
-    ]
-    assert score(asked, replies, FIELDS) == {
+    scored = record(_table(ASKED, REPLIES), [], SECTION)
+    ends = scored.pop("intervals")
+    assert scored == {
         "n": 5,
+        "n_groups": 5,
         "exact_match": 2 / 5,
         "stop_rate": 4 / 5,
         "field_accuracy": {"name": 4 / 5, "price": 3 / 5},
         "mean_field_accuracy": pytest.approx(7 / 10),
         "json_parse_rate": 4 / 5,
+        "hallucinated_rate": 0.0,
+        "missed_rate": pytest.approx(3 / 9),
     }
+    assert ends["exact_match"][0] < 2 / 5 < ends["exact_match"][1]
+    assert ends["drawn"] == "groups"
 
 
 def test_texts_have_no_scores_of_objects() -> None:
-    asked = [_example("faq", "It is open."), _example("faq", "No.")]
+    asked = [_example("faq", "It is open."), _example("faq", "No.", 1)]
     replies = [Reply("it is open.", " It is open.", True, 0), Reply("Yes", "Yes", True, 0)]
-    assert score(asked, replies, FIELDS) == {"n": 2, "exact_match": 0.5, "stop_rate": 1.0, "token_f1": 0.5}
+    scored = record(_table(asked, replies), [], SECTION)
+    assert scored.pop("intervals")["drawn"] == "examples"
+    wanted = {"n": 2, "n_groups": 2, "exact_match": 0.5, "stop_rate": 1.0, "token_f1": 0.5, "rouge_l": 0.5}
+    assert scored == wanted
 
 
-def test_a_mixture_counts_each_kind_by_itself() -> None:
-    asked = [_example("extract", {"name": "X"}), _example("faq", "No.")]
-    record = score(asked, [Reply(None, "", True, 0), Reply("No.", "No.", True, 0)], FIELDS)
-    assert (record["n"], record["exact_match"], record["json_parse_rate"], record["token_f1"]) == (2, 0.5, 0.0, 1.0)
+def test_the_loss_counts_every_token_and_the_probe_stands_apart() -> None:
+    scored = record(_table(ASKED[:1], REPLIES[:1], [(2.0, 4), (6.0, 4)]), [(3.0, 1), (3.0, 2)], SECTION)
+    assert (scored["loss"], scored["n_loss_tokens"], scored["n"]) == (1.0, 8, 1)
+    assert scored["perplexity"] == pytest.approx(2.718, abs=1e-3)
+    assert scored["probe_loss"] == 2.0
+    assert scored["intervals"]["probe_loss"] == [1.5, 3.0]
 
 
-def test_as_many_replies_as_examples() -> None:
-    with pytest.raises(ValueError, match="zip"):
-        score([_example("faq", "No.")], [], FIELDS)
+def test_only_continued_text_has_a_loss_and_no_answer() -> None:
+    scored = record(_table([], [], [(1.0, 2)]), [], SECTION)
+    assert (scored["n"], scored["loss"]) == (0, 0.5)
+    assert "exact_match" not in scored
+
+
+def test_the_probe_is_text_in_both_languages() -> None:
+    paragraphs = PROBE.read_text(encoding="utf-8").split("\n\n")
+    assert len(paragraphs) == 12
+    assert sum(bool(set("éèàâîû") & set(paragraph)) for paragraph in paragraphs) == 6
+
+
+def test_what_an_evaluation_leaves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = _table(ASKED, REPLIES, [(1.0, 2)] * 6)
+    given = {item.example_id: reply for item, reply in zip(ASKED, REPLIES, strict=True)}
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/stale.txt").write_text("of an earlier run", encoding="utf-8")
+    write(tmp_path / "out", ASKED, given, table, record(table, [], SECTION))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["outcomes.csv", "predictions.jsonl", "scores.json"]
+    lines = (tmp_path / "out/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    first = json.loads(lines[0])
+    assert first["scores"]["exact_match"] == 1.0
+    assert (first["wanted"], first["output"]) == (WANTED, WANTED)
+    failures.show(tmp_path / "out")
+    shown = capsys.readouterr().out
+    assert "3 of 5 answers" in shown
+    assert "d-extract-0 " not in shown
+    assert "colour" in shown  # the key that nobody asked for
+    assert "no object" in shown  # what stood there instead of JSON
+
+
+def test_no_evaluation_to_show(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"predictions.jsonl does not exist; run `dvc repro`"):
+        failures.show(tmp_path)
+
+
+def test_rules_answer_pages_only() -> None:
+    replies = by_rules([Example("d-extract-0", "extract", ["d"], "g", "en", "# X200\n[price] 12 €", WANTED)], FIELDS)
+    assert replies == [Reply({"name": "X200", "price": "12 €"}, '{"name": "X200", "price": "12 €"}', True, 0)]
+    with pytest.raises(Failure, match="the variant rules only extracts"):
+        by_rules([_example("faq", "No.")], FIELDS)
 
 
 def test_more_examples_change_few_of_those_drawn(tmp_path: Path) -> None:
