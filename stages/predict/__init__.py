@@ -1,0 +1,1 @@
+"""Answers from any variant of any adapter: `python -m stages.predict --help`."""

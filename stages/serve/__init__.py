@@ -1,0 +1,1 @@
+"""An OpenAI-compatible server for the adapters: `python -m stages.serve --help`."""

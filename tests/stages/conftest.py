@@ -1,0 +1,39 @@
+"""A model that answers in milliseconds: two random layers around the real tokenizer, as base and as GGUF."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from stages import checkpoint, gguf
+
+
+@pytest.fixture(scope="session")
+def models(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of models: `base`, `merged/products` (the same), and it again as `gguf/A/f16.gguf` of both adapters."""
+    root = tmp_path_factory.mktemp("models")
+    tokenizer = checkpoint.load_tokenizer(base)
+    torch.manual_seed(0)
+    small = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+    }
+    tokens = {
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    config = LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=True, max_position_embeddings=2048, **small, **tokens)
+    LlamaForCausalLM(config).to(torch.float16).save_pretrained(root / "base")
+    tokenizer.save_pretrained(root / "base")
+    shutil.copytree(root / "base", root / "merged" / "products")
+    for adapter in ("products", "assistant"):
+        (root / "gguf" / adapter).mkdir(parents=True)
+    gguf.convert(root / "base", root / "gguf" / "products" / "f16.gguf", {"general.name": "tiny"})
+    shutil.copy(root / "gguf" / "products" / "f16.gguf", root / "gguf" / "assistant")
+    return root
