@@ -1,7 +1,9 @@
 # make run    everything from data/raw to the printed scorecard; sets up first
 # make test   all tests; sets up first
 # make lint   formatting, lint and types
+# make experiments   a table of all experiments; make sweep: a picture of them (docs/experiments.md)
 # make storage       an S3 server on this machine as the default remote; make storage-stop ends it
+# make serve         an OpenAI-compatible server on this machine; make playground: two variants side by side in a browser
 # make push, pull    what DVC tracks to and from the default remote, every object checked
 # make audit         known vulnerabilities of the installed packages (asks pypi.org)
 # PYTHON=…    the interpreter for the virtual environment (3.11 or newer)
@@ -15,7 +17,7 @@ REQUIREMENTS := $(if $(shell command -v nvidia-smi),requirements.txt,requirement
 export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup run test lint storage storage-stop push pull audit clean
+.PHONY: setup run test lint serve playground experiments sweep storage storage-stop push pull audit clean
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/.ready
@@ -40,6 +42,22 @@ lint: setup
 	ruff format --check .
 	ruff check .
 	mypy
+
+# docs/using.md
+serve: setup
+	@python -m stages.serve
+
+playground: setup
+	@python -m stages.playground
+
+# docs/experiments.md
+experiments: setup
+	@dvc exp show --md --hide-workspace --only-changed --drop \
+	  '^(?!Experiment$$|adapters\.|.*/products/q4_k_m\.json:(exact_match|mean_field_accuracy)$$|.*/products/adapter\.json:loss$$)'
+
+sweep: setup
+	dvc exp show --csv --hide-workspace > sweep.csv
+	python -m benchmarks.sweep --csv sweep.csv --out sweep.png
 
 storage: setup
 	@python -m stages.storage start

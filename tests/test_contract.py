@@ -13,7 +13,8 @@ from ruamel.yaml import YAML
 from stages import params
 
 ROOT = Path(__file__).parent.parent
-DATA_FOLDERS = ("data", "models", "evaluation", "metrics")
+DATA_FOLDERS = ("data", "models", "evaluation", "comparison", "metrics")
+COMMANDS = ("review",)  # beside the graph: they read params of their own
 
 
 def _yaml(name: str) -> Any:
@@ -25,14 +26,15 @@ STAGES = _yaml("dvc.yaml")["stages"]
 ADAPTERS = list(PARAMS["adapters"])
 
 
-def _filled(value: Any, item: Any) -> Any:
-    """`value` with ${item} and ${item.key} replaced."""
+def _filled(value: Any, key: str, item: Any) -> Any:
+    """`value` with ${key}, ${item} and ${item.part} replaced."""
     if isinstance(value, dict):
-        return {_filled(key, item): _filled(part, item) for key, part in value.items()}
+        return {_filled(name, key, item): _filled(part, key, item) for name, part in value.items()}
     if isinstance(value, list):
-        return [_filled(part, item) for part in value]
+        return [_filled(part, key, item) for part in value]
     if not isinstance(value, str):
         return value
+    value = value.replace("${key}", key)
     return re.sub(r"\$\{item(?:\.(\w+))?\}", lambda found: str(item[found.group(1)] if found.group(1) else item), value)
 
 
@@ -44,7 +46,7 @@ def _unrolled() -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield name, name, body
             continue
         for key, item in items.items() if isinstance(items, dict) else zip(items, items, strict=True):
-            yield f"{name}@{key}", name, _filled(body["do"], item)
+            yield f"{name}@{key}", name, _filled(body["do"], key, item)
 
 
 UNROLLED = list(_unrolled())
@@ -54,6 +56,14 @@ EVERY_STAGE = pytest.mark.parametrize(("name", "body"), [pytest.param(n, b, id=a
 def _paths(body: dict[str, Any], *keys: str) -> list[str]:
     entries = [entry for key in keys for entry in body.get(key, [])]
     return [path for entry in entries for path in (entry if isinstance(entry, dict) else [entry])]
+
+
+@EVERY_STAGE
+def test_data_deps_are_outputs_or_in_one(name: str, body: dict[str, Any]) -> None:
+    """DVC pulls outputs and what lies in them; a folder around several would be read as far as it happens to be there."""
+    outs = [out for _, _, other in UNROLLED for out in _paths(other, "outs", "metrics")]
+    data = [path for path in _paths(body, "deps") if path.startswith(DATA_FOLDERS) and path != "data/raw"]
+    assert [path for path in data if not any(path == out or path.startswith(f"{out}/") for out in outs)] == []
 
 
 # --- code
@@ -223,12 +233,12 @@ def test_only_main_loads_params(name: str, body: dict[str, Any]) -> None:
 
 def test_every_value_of_params_is_read_by_a_stage() -> None:
     read = set().union(*({key.replace("*", _adapter_of(body)) for key in _read(name)} for _, name, body in UNROLLED))
-    unread = LEAVES - _expanded(read - {"adapters"})  # report reads their names only
-    assert unread == set()
+    read |= set().union(*(_read(name) for name in COMMANDS))
+    assert LEAVES - _expanded(read) == set()
 
 
 def test_every_field_of_the_schema_is_an_attribute_that_some_stage_reads() -> None:
-    code = set().union(*(_code(name) for name in STAGES)) - {ROOT / "stages" / "params.py"}
+    code = set().union(*(_code(name) for name in (*STAGES, *COMMANDS))) - {ROOT / "stages" / "params.py"}
     read = {node.attr for file in code for node in ast.walk(_tree(file)) if isinstance(node, ast.Attribute)}
     sections, fields = [params.Section], set()
     while sections:
@@ -256,7 +266,7 @@ def test_every_output_stands_on_the_command(name: str, body: dict[str, Any]) -> 
         assert any(path == word or path.startswith(f"{word}/") for word in words), path
 
 
-@pytest.mark.parametrize("name", ["tokenize", "train", "merge", "gguf"])
+@pytest.mark.parametrize("name", ["tokenize", "train", "merge", "gguf", "compare"])
 def test_adapter_stages_unroll_the_adapters_of_params(name: str) -> None:
     assert sorted(STAGES[name]["foreach"]) == sorted(ADAPTERS)
 
@@ -274,13 +284,21 @@ def test_evaluate_is_every_adapter_in_every_variant_with_its_weights() -> None:
         for adapter in ADAPTERS
         for variant in params.VARIANTS
     }
+    baseline = {"variant": "rules", "weights": weights["base"]}  # no model: only where all tasks are extraction
+    wanted |= {f"{a}-rules": {"adapter": a, **baseline} for a in ADAPTERS if PARAMS["adapters"][a]["tasks"] == ["extract"]}
     assert STAGES["evaluate"]["foreach"] == wanted
+
+
+def test_report_shows_the_adapters_of_params() -> None:
+    words = STAGES["report"]["cmd"].split()
+    start = words.index("--adapters") + 1
+    assert words[start : words.index("--data")] == ADAPTERS
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)
 def test_report_depends_on_the_record_of_every_stage(adapter: str) -> None:
     records = [
-        f"data/tokens/{adapter}/tokens.json",
+        f"data/tokens/{adapter}",
         f"models/adapters/{adapter}/training.json",
         f"models/merged/{adapter}/merge.json",
         f"models/gguf/{adapter}/gguf.json",

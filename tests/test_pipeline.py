@@ -86,7 +86,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Path:
     edit(root, SMALL)
     assert call(root, "git", "init", "-q").returncode == 0
     ran, _ = repro(root)
-    assert len(ran) == 23
+    assert len(ran) == 26
     return root
 
 
@@ -98,11 +98,22 @@ def test_second_run_has_nothing_to_do(line: Path) -> None:
 
 def test_scorecard_has_every_variant(line: Path) -> None:
     scores = json.loads((line / "metrics/scores.json").read_text(encoding="utf-8"))
-    assert {name: tuple(found) for name, found in scores.items()} == dict.fromkeys(("products", "assistant"), VARIANTS)
+    assert {name: set(found) for name, found in scores.items()} == {
+        "products": {"rules", *VARIANTS},
+        "assistant": set(VARIANTS),
+    }
     assert {"exact_match", "field_accuracy", "json_parse_rate", "mean_field_accuracy", "n", "stop_rate"} <= set(
         scores["products"]["q4_k_m"]
     )
-    assert all("loss" in scores["assistant"][variant] for variant in ("base", "adapter", "merged"))
+    for name, found in scores.items():
+        assert all({"loss", "probe_loss"} <= set(found[variant]) for variant in ("base", "adapter", "merged"))
+        assert all(found[variant]["intervals"] for variant in found)
+        assert {path.stem for path in (line / "metrics/scores" / name).glob("*.json")} == set(found)
+    pairs, outcomes = (json.loads((line / f"metrics/{kind}.json").read_text("utf-8")) for kind in ("pairs", "outcomes"))
+    assert set(pairs) == set(outcomes) == set(scores)
+    page = (line / "metrics/report.html").read_text(encoding="utf-8")
+    assert "q4_k_m" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
     shown = call(line, sys.executable, "-m", "stages.report", "--show", "metrics")
     assert "q4_k_m" in shown.stdout
     for name in ("products.png", "assistant.png", "loss.png"):
@@ -174,7 +185,8 @@ def test_predict_refuses_in_one_line(line: Path) -> None:
 def test_same_bytes_from_a_second_training(line: Path) -> None:
     adapter = line / "models/adapters/assistant/adapter_model.safetensors"
     before = adapter.read_bytes()
-    words = ("--adapter", "assistant", "--base", "models/base", "--tokens", "data/tokens/assistant", "--out", "again")
+    words = ["--adapter", "assistant", "--base", "models/base", "--tokens", "data/tokens/assistant"]
+    words += ["--checkpoints", "checkpoints", "--out", "again"]
     done = call(line, sys.executable, "-m", "stages.train", *words)
     assert done.returncode == 0, done.stderr
     assert (line / "again/adapter_model.safetensors").read_bytes() == before
@@ -182,7 +194,7 @@ def test_same_bytes_from_a_second_training(line: Path) -> None:
 
 def test_an_edit_reruns_its_part_and_reverting_trains_nothing(line: Path) -> None:
     below = ["evaluate@assistant-adapter", "evaluate@assistant-f16", "evaluate@assistant-merged", "evaluate@assistant-q4_k_m"]
-    below += ["gguf@assistant", "merge@assistant"]
+    below = ["compare@assistant", *below, "gguf@assistant", "merge@assistant"]
     edit(line, {"adapters.assistant.train.learning_rate": 3.0e-4})
     ran, _ = repro(line)
     assert sorted(ran) == [*below, "report", "train@assistant"]
@@ -232,7 +244,7 @@ def test_broken_input_is_one_line(line: Path) -> None:
             warnings = [text for text in done.stderr.splitlines() if text.startswith("warning")]
             if stage == "sanitize":
                 assert len(warnings) == 1
-                assert "products/broken.json: not JSON" in warnings[0]
+                assert "products/broken.json: markup: not JSON" in warnings[0]
             if stage == "prepare":
                 assert warnings == [
                     "warning: prepare: products/half.json, item 1: unknown_field: 'colour' is not in prepare.fields "

@@ -34,9 +34,8 @@ def test_a_chat_template_cannot_reach_python(loaded: Params, template: str) -> N
     words = Tokenizer(WordLevel({"<unk>": 0, "<eos>": 1}, unk_token="<unk>"))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="<eos>")
     tokenizer.chat_template = template
-    prompter = Prompter(tokenizer, loaded.prompt.model_copy(update={"style": "chat"}))
     with pytest.raises(SecurityError):
-        prompter.text("extract", "x")
+        Prompter(tokenizer, loaded.prompt.model_copy(update={"style": "chat"})).text("extract", "x")
 
 
 @pytest.mark.slow

@@ -40,7 +40,7 @@ def test_the_committed_file_loads_with_its_values(loaded: Params) -> None:
     assert loaded.base.name == "SmolLM2-135M-Instruct"
     assert list(loaded.adapters) == ["products", "assistant"]
     assert loaded.adapter("assistant").tasks == ["faq", "continue"]
-    assert loaded.prepare.fields == ["name", "price", "category", "manufacturer"]
+    assert list(loaded.prepare.fields) == ["name", "price", "category", "manufacturer"]
 
 
 def test_load_reads_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +62,7 @@ def test_there_is_a_profile() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("evaluate.batch_sise", 24, "evaluate.batch_sise is unknown; evaluate takes batch_size, context, dtype, max_examples,"),
+        ("evaluate.batch_sise", 24, "evaluate.batch_sise is unknown; evaluate takes batch_size, context, decoding, dtype,"),
         ("colour", "red", "colour is unknown; the file takes adapters, base, evaluate, gguf, ingest,"),
         ("base.source.url", "x", "base.source.url is unknown; base.source takes file, kind, requirement, sha256"),
         ("adapters.products.lora.rank", 4, "adapters.products.lora.rank is unknown; adapters.products.lora takes alpha, bias,"),
@@ -72,7 +72,11 @@ def test_there_is_a_profile() -> None:
         ("train.packing", 1, "train.packing = 1: input should be a valid boolean"),
         ("prepare.salt", 0, "prepare.salt = 0: input should be a valid string"),
         ("train.backend", "jax", "train.backend = 'jax': input should be 'auto', 'unsloth' or 'peft'"),
-        ("adapters.products.tasks", ["sing"], "tasks.0 = 'sing': input should be 'extract', 'faq' or 'continue'"),
+        ("adapters.products.tasks", ["sing"], "tasks.0 = 'sing': input should be 'extract', 'faq', 'continue' or 'raft'"),
+        ("adapters.products.mix.weights", {"faq": 1.0}, "mix.weights must name its tasks, no more and no less: extract"),
+        ("prepare.tasks", ["extract"], "prepare.tasks lacks continue, faq, which an adapter learns"),
+        ("prepare.tasks", ["extract", "continue", "raft"], "tasks must hold faq where they hold raft"),
+        ("prepare.fields.name.type", "date", "prepare.fields.name.type = 'date': input should be 'text', 'number', 'boolean'"),
         ("adapters.products.lora.r", 0, "adapters.products.lora.r = 0: input should be greater than 0"),
         ("prepare.test_share", 1.5, "prepare.test_share = 1.5: input should be less than or equal to 1"),
         ("prepare.valid_share", -0.1, "prepare.valid_share = -0.1: input should be greater than or equal to 0"),
@@ -81,6 +85,14 @@ def test_there_is_a_profile() -> None:
         ("adapters", {}, "adapters = {}: dictionary should have at least 1 item"),
         ("adapters.products.lora.target_modules", 5, "adapters.products.lora.target_modules"),
         ("base.source.kind", "ftp", "tag 'ftp' found using 'kind' does not match any of the expected tags: 'package', 'hub'"),
+        ("ingest.sources", [], "ingest.sources = []: list should have at least 1 item"),
+        ("ingest.sources", [{"kind": "url", "options": {}, "metadata": {}}], "ingest.sources.0.url is missing"),
+        ("ingest.sources", [{"kind": "tree", "path": ".", "metadata": {}, "glob": "*"}],
+         "ingest.sources.0.glob is unknown; ingest.sources.0 takes kind, metadata, path"),
+        ("ingest.sources", [{"kind": "tree", "path": ".", "metadata": {"tilte": "x"}}],
+         "ingest.sources.0.metadata.tilte = 'tilte': input should be 'title', 'source',"),
+        ("ingest.sources", [{"kind": "table", "path": "a.csv", "metadata": {}, "columns": {"input": "a"}}],
+         "columns must name text, or content, or both input and output"),
         ("evaluate.dtype", DELETED, "evaluate.dtype is missing and has no default"),
         ("merge", DELETED, "merge is missing and has no default"),
     ],
