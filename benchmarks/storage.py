@@ -31,8 +31,8 @@ STEPS = {
     "push": [sys.executable, "-m", "stages.storage", "push"],
     "push again": [sys.executable, "-m", "stages.storage", "push"],
     "check --exists-only": [sys.executable, "-m", "stages.storage", "check", "--exists-only"],
-    "check": [sys.executable, "-m", "stages.storage", "check"],
     "pull in a new clone": [sys.executable, "-m", "stages.storage", "pull"],
+    "check": [sys.executable, "-m", "stages.storage", "check"],
 }
 GRAPH = "stages:\n  count:\n    cmd: ls data > count.txt\n    deps: [data]\n    outs: [count.txt]\n"
 
