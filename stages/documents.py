@@ -65,6 +65,7 @@ STEP = pa.struct(
         ("notes", pa.list_(pa.string())),  # what it changed, e.g. "5kg -> 5 kg"; few, short, without personal data
     ]
 )
+DROPPED = pa.schema([*LEDGER, ("steps", pa.list_(STEP))])  # what was done before the reason to drop it was found
 KEPT = pa.schema(
     [
         ("doc_id", pa.string()),
@@ -105,10 +106,8 @@ class Shards:
         folder.mkdir(parents=True, exist_ok=True)
         self._schema, self._key = schema, key
         plain = [name for name in schema.names if name != "content"]  # a dictionary of whole files only costs memory
-        self._files = [
-            pq.ParquetWriter(folder / f"{stem}-{n:05d}.parquet", schema, compression="zstd", use_dictionary=plain)
-            for n in range(shards)
-        ]
+        self._paths = [folder / f"{stem}-{n:05d}.parquet" for n in range(shards)]
+        self._files = [pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=plain) for path in self._paths]
         self._waiting: list[list[Row]] = [[] for _ in range(shards)]
         self._size = [0] * shards
         self.count = 0
@@ -130,10 +129,12 @@ class Shards:
         """The shards, open."""
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Write what waits, and close the files."""
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        """Write what waits, and close the files; after an error there are none: part of the rows would pass for all."""
+        for path in self._paths if error else ():
+            path.unlink()
         for shard, file in enumerate(self._files):
-            if self._waiting[shard]:
+            if self._waiting[shard] and not error:
                 self._flush(shard)
             file.close()
 

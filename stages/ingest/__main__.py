@@ -12,7 +12,9 @@ import hashlib
 import posixpath
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote
@@ -41,16 +43,27 @@ def ingest(root: Path, store: Path, section: Ingest) -> tuple[int, int]:
         How many documents it holds, and how many files, members and rows are in the ledger instead.
     """
     reader = Reader(section)
+    times: Counter[str] = Counter()
     with (
         Shards(store, "documents", STORE, section.shards, key="doc_id") as documents,
         Shards(store, "ledger", LEDGER, 1, key="doc_id") as ledger,
     ):
         for entry in command.progress(iterable=sources.entries(root, section), desc="ingest", unit="entry"):
-            for row in reader.rows(entry):
+            for row in map(partial(_once, times), reader.rows(entry)):
                 (ledger if "drop_reason" in row else documents).add(row)
     reader.worker.stop()
     croissant.write(store)
     return documents.count, ledger.count
+
+
+def _once(times: Counter[str], row: Row) -> Row:
+    """A row, or one of the ledger where its address was there before: what two sources name, the first brings in."""
+    uri = row["source_uri"]
+    times[uri] += 1
+    if times[uri] == 1:
+        return row
+    reason, detail = row.get("drop_reason", "duplicate"), row.get("detail", f"{uri} is there already")
+    return _dropped(f"{uri}#again{times[uri]}", reason, detail)
 
 
 class Reader:
@@ -103,7 +116,7 @@ class Reader:
         return {
             "doc_id": document_id(entry.uri),
             "source_uri": entry.uri,
-            "collection": collection_of(entry.uri),
+            "collection": collection_of(entry.uri, entry.table),
             **self._known(entry, mime, said),
             "mime": mime.decided,
             "mime_declared": mime.declared,

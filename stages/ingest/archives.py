@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import BinaryIO
 
+from stages.command import Failure
 from stages.ingest.containers import Budget, Member, read
 from stages.ingest.detection import declared_type
 from stages.ingest.entry import Entry, Refused, refused, spelled
@@ -21,6 +22,7 @@ from stages.params import Ingest
 
 SIGNATURES = {"zip": (0, b"PK"), "tar": (257, b"ustar"), "gz": (0, b"\x1f\x8b")}
 RATIO_FLOOR = 1_000_000  # bytes; below it a ratio says little: an empty .tar is 85 times its .tar.gz
+LONGEST = 300  # characters of a mistake in a member's metadata
 OUTSIDE = re.compile(r"^$|^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\x00")
 
 
@@ -64,7 +66,11 @@ def entries(uri: str, members: list[Member], layers: tuple[Layer, ...], section:
         elif member.fault:
             yield refused(inside, *member.fault)
         else:
-            known = () if is_metadata(inside) else (*layers, *declared.of(member.name))
+            try:
+                known = () if is_metadata(inside) else (*layers, *declared.of(member.name))
+            except Failure as mistake:  # in a tree a person mends it; an archive is as it came
+                yield refused(inside, "unreadable", " ".join(str(mistake).split())[:LONGEST])
+                continue
             yield Entry(inside, known, partial(_opened, member, section.max_bytes), holds=images.__contains__)
 
 

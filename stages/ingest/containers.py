@@ -17,7 +17,7 @@ from functools import partial
 from itertools import islice
 from typing import BinaryIO, cast
 
-from stages.ingest.entry import Refused, spelled
+from stages.ingest.entry import Refused, spelled, unspelled
 
 HEADER = 1_000_000  # bytes; a name or an attribute in a tar header that is longer is an attack
 DIRECTORY = 1000  # bytes; what a ZIP file may spend on naming a member, comment and all
@@ -146,7 +146,8 @@ def _tar_gz(uri: str, file: BinaryIO, budget: Budget, max_bytes: int) -> list[Me
 def _gz(uri: str, file: BinaryIO, budget: Budget, max_bytes: int) -> list[Member]:
     packed = Bounded(cast(BinaryIO, gzip.GzipFile(fileobj=file)), budget.unpacked, max_bytes)
     budget.take(1, 0)
-    return [Member(uri.rsplit("/", 1)[-1][: -len(".gz")], None, lambda: io.BytesIO(packed.read(max_bytes + 1)))]
+    name = unspelled(uri.rsplit("/", 1)[-1]).decode("utf-8", "surrogateescape")
+    return [Member(name[: -len(".gz")], None, lambda: io.BytesIO(packed.read(max_bytes + 1)))]
 
 
 class Bounded:

@@ -21,7 +21,11 @@ EPUB = "application/epub+zip"
 RST = "text/x-rst"
 HTML = ("text/html", "application/xhtml+xml")
 CONTAINERS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # ZIP, and the compound file that Office wraps around what it encrypts
-TEXT_APPLICATIONS = ("application/json", "application/jsonl", "application/xhtml+xml", "application/xml", "application/yaml")
+TEXT_APPLICATIONS = (
+    "application/json", "application/jsonl", "application/xhtml+xml", "application/xml", "application/yaml",
+    "application/x-yaml", "application/toml", "application/javascript", "application/typescript", "application/x-ruby",
+    "application/x-rust", "application/x-scala", "application/x-sql", "application/x-tcl", "application/x-powershell",
+)  # fmt: skip
 
 # The machine's own mime.types is never read: hashes must not depend on it. Python's table lacks these.
 TYPES = mimetypes.MimeTypes(filenames=())
@@ -74,7 +78,6 @@ MEANT = {
     "euc_kr": "cp949",
     "big5": "big5hkscs",
 }
-LATIN = ("cp1252", "cp1254", "iso8859-15")
 # A label that could be read is not true of the first four; the others are codecs, but no encodings of documents.
 UNTRUE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7", "punycode", "idna", "unicode_escape", "raw_unicode_escape")
 SAMPLE = 200_000  # bytes from which an encoding is guessed
@@ -139,15 +142,16 @@ def is_text(mime: str) -> bool:
 def charset_of(content: bytes) -> Charset:
     """The encoding of a text: its byte order mark, what it declares, UTF-8, else the likeliest one-byte encoding.
 
-    UTF-8 comes before a declared Latin encoding: bytes that happen to be well-formed UTF-8 are next to never Latin text,
-    and servers and editors add that label to every page.
+    UTF-8 comes before another one that is declared: bytes that happen to be well-formed UTF-8 are next to never anything
+    else, servers and editors label every page as Latin, and the page that a table cites declares its own encoding. An
+    encoding that writes in ASCII (ISO-2022-JP) is UTF-8 too: there the label counts.
     """
     for bom, name in BOMS:
         if content.startswith(bom):
             return Charset(name, "bom")
     declared = _declared(content)
     is_utf8 = _decodes(content, "utf-8")
-    if declared and not (is_utf8 and declared in LATIN and not content.isascii()) and _decodes(content, declared):
+    if declared and (declared == "utf-8" or not is_utf8 or content.isascii()) and _decodes(content, declared):
         return Charset(declared, "declared")
     return Charset("utf-8", "utf-8") if is_utf8 else Charset(_guessed(content), "guessed")
 

@@ -36,6 +36,7 @@ class Entry:
     open: Callable[[], BinaryIO]  # raises Refused, OSError
     mime: str | None = None  # where the source knows it, e.g. of the row of a table
     holds: Callable[[str], bool] = lambda _: False  # whether its source has an image at this address
+    table: str | None = None  # the address of the table or dataset whose row it is
 
 
 def in_memory(content: bytes) -> Callable[[], BinaryIO]:
@@ -70,11 +71,11 @@ def unspelled(uri: str) -> bytes:
     )
 
 
-def collection_of(uri: str) -> str:
-    """The first folder of a document; the archive, table, dataset or host where there is none."""
+def collection_of(uri: str, table: str | None) -> str:
+    """The first folder of a document or of its table; the archive, table, dataset or host where there is none."""
     if uri.startswith(HUB):
         return re.split("[@#]", uri.removeprefix(HUB))[0]
     if "://" in uri:
         return uri.split("://", 1)[1].split("/")[0]
-    first, *below = re.split("!?/|#", uri, maxsplit=1)
-    return first if below else ""
+    first, *below = re.split("!?/", table or uri, maxsplit=1)
+    return first if below or table else ""

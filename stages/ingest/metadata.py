@@ -15,6 +15,7 @@ from typing import Any, get_args
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import AliasEvent
 
 from stages.command import Failure
 from stages.documents import fold_space
@@ -28,6 +29,7 @@ ALLOWED = {"doc_type": DOC_TYPES, "split": SPLITS}
 FOLDER_FILE = "_metadata.yaml"
 SIDECAR = ".meta.yaml"
 CREATIVE_COMMONS = re.compile(r"https?://creativecommons\.org/(?:licenses/([a-z-]+)|publicdomain/(zero))/(\d\.\d)", re.I)
+LONGEST_FILE = 10_000  # bytes of a metadata file: the parser is slow, and no clock runs
 LONGEST = 1000  # characters that a document may say of itself under one key
 
 Metadata = dict[str, str]
@@ -70,8 +72,13 @@ class Declared:
         path = f"{self._place}{name}"
         if content is None:
             return {}
+        if len(content) > LONGEST_FILE:
+            raise Failure(f"ingest: {path} has {len(content)} bytes; at most {LONGEST_FILE}")
         try:
-            values = YAML(typ="safe", pure=True).load(content.decode("utf-8")) or {}
+            text = content.decode("utf-8")
+            if any(isinstance(event, AliasEvent) for event in YAML(typ="safe", pure=True).parse(text)):
+                raise Failure(f"ingest: {path} holds an alias (*…), of which a few can stand for gigabytes; write it out")
+            values = YAML(typ="safe", pure=True).load(text) or {}
         except (YAMLError, ValueError, RecursionError) as error:  # ValueError: no UTF-8, or a date such as 2024-13-45
             raise Failure(f"ingest: {path} is not YAML: {error}") from error
         if not isinstance(values, dict):
@@ -85,14 +92,13 @@ def checked(values: dict[Any, Any], path: str) -> Metadata:
     Raises:
         Failure: a key or a value is unknown.
     """
-    for key, allowed in ALLOWED.items():
-        if key in values and values[key] not in allowed:
-            raise Failure(f"ingest: {path}: {key} = {values[key]!r}; it takes {', '.join(allowed)}")
     for key, value in values.items():
         if key not in KEYS:
             raise Failure(f"ingest: {path}: {key!r} is unknown; it takes {', '.join(KEYS)}")
-        if isinstance(value, dict | list):
+        if isinstance(value, dict | list | set):
             raise Failure(f"ingest: {path}: {key} is a list or mapping; write one text")
+        if value not in ALLOWED.get(key, (value,)):
+            raise Failure(f"ingest: {path}: {key} = {value!r}; it takes {', '.join(ALLOWED[key])}")
     return {key: str(value) for key, value in values.items() if value is not None}
 
 
@@ -120,6 +126,8 @@ def _normal(key: str, value: str) -> str:
     text = fold_space(value.encode("utf-8", "replace").decode("utf-8").replace("\x00", ""))
     if key == "date":
         return iso_date(text)
+    if key == "language":
+        return re.split("[-_]", text)[0].lower()
     if key == "licence" and (found := CREATIVE_COMMONS.match(text)):
         return "-".join(("CC", (found.group(1) or "0").upper(), found.group(3))).replace("CC-0", "CC0")
     return text

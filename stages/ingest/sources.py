@@ -114,14 +114,16 @@ def _tree(root: Path, source: TreeSource, defaults: Layer, claimed: set[str], da
 
 
 def _content(root: Path, name: str) -> bytes | None:
+    """A metadata file, if there is one: no link that leads away. A name may be too long with its ending (os.path: no file)."""
     path = root / name
-    return path.read_bytes() if path.is_file() else None
+    inside = os.path.isfile(path) and path.resolve().is_relative_to(root.resolve())
+    return path.read_bytes() if inside else None
 
 
 def _open(path: Path, top: Path) -> BinaryIO:
     """A regular file below `top`; anything else is never opened: a FIFO would wait for ever."""
     try:
-        if path.is_symlink() and not path.resolve().is_relative_to(top.resolve()):
+        if not path.resolve().is_relative_to(top.resolve()):
             raise Refused("outside_source", "a link that leaves the source")
         mode = path.stat().st_mode
     except RuntimeError as error:

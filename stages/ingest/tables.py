@@ -7,6 +7,7 @@
 text       a column of text: the document is that text
 content    a column of bytes, or of images and files as `datasets` holds them: the document is those bytes
 input      with output: the document is a JSON list of one pair, with all other columns of the row beside them
+messages   the turns of a conversation, as chat datasets have them: the document is a JSON list of that one row
 id         what the address ends with instead of the row's number: prices.csv#A17
 title, …   metadata of the row
 """
@@ -15,6 +16,7 @@ import csv
 import gzip
 import io
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
@@ -24,6 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.command import Failure
+from stages.ingest.detection import SAMPLE, charset_of
 from stages.ingest.entry import HUB, Entry, Refused, in_memory, refused, spelled
 from stages.ingest.metadata import Layer, allowed_only
 from stages.params import DatasetSource, Ingest, TableSource
@@ -51,7 +54,8 @@ def of_file(
         yield refused(uri, "table", f"{count} rows")
     except Refused as fault:
         yield refused(uri, fault.reason, fault.detail)
-    except (OSError, EOFError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
+    except (OSError, EOFError, ValueError, OverflowError, RecursionError, zlib.error, csv.Error,
+            pa.ArrowException) as error:  # fmt: skip
         yield refused(uri, "unreadable", f"after {count} rows: {error or type(error).__name__}")
 
 
@@ -127,9 +131,19 @@ def _record(item: Any) -> Record | Refused:
 
 def _csv(file: Any, delimiter: str, max_bytes: int) -> Rows:
     csv.field_size_limit(max_bytes)
-    text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
+    text = io.TextIOWrapper(file, encoding=_charset(file), errors="replace", newline="")
     for row in csv.DictReader(text, delimiter=delimiter):
         yield {str(key): value for key, value in row.items()}
+
+
+def _charset(file: Any) -> str:
+    """The encoding of a table, by its first part with a letter that is no ASCII: it may be gigabytes long."""
+    while (part := file.read(SAMPLE)) and part.isascii():
+        pass
+    whole = part[: part.rfind(b"\n") + 1] if len(part) == SAMPLE else part
+    name = charset_of(whole or part).name
+    file.seek(0)
+    return "utf-8-sig" if name == "utf-8" else name
 
 
 def _entries(prefix: str, rows: Rows, source: TableSource | DatasetSource, defaults: Layer) -> Iterator[Entry]:
@@ -149,8 +163,8 @@ def _entries(prefix: str, rows: Rows, source: TableSource | DatasetSource, defau
         if "id" in columns:
             seen.add(uri)
         known = allowed_only({key: str(row[column]) for key, column in columns.items() if row.get(column) is not None})
-        mime = "application/json" if "input" in columns else None
-        yield Entry(uri, (defaults, ("row", known)), partial(_open, row, columns), mime)
+        mime = None if "text" in columns or "content" in columns else "application/json"
+        yield Entry(uri, (defaults, ("row", known)), partial(_open, row, columns), mime, table=prefix.rsplit("#", 1)[0])
 
 
 def _check_columns(prefix: str, row: Record, columns: Columns) -> bool:
@@ -172,10 +186,12 @@ def content_of(row: Record, columns: Columns) -> bytes:
         Refused: the column does not hold what it should.
     """
     if "input" in columns:
-        uses = (columns["input"], columns["output"])
-        pair = {key: value for key, value in row.items() if key not in uses}
-        pair |= {"input": row.get(uses[0]), "output": _object(row.get(uses[1]))}
-        return json.dumps([pair], ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
+        others = {key: value for key, value in row.items() if key not in (columns["input"], columns["output"])}
+        row = others | {"input": row.get(columns["input"]), "output": _object(row.get(columns["output"]))}
+    elif "messages" in columns:
+        row = row | {"messages": row.get(columns["messages"])}
+    if "text" not in columns and "content" not in columns:
+        return json.dumps([row], ensure_ascii=False, default=str).encode("utf-8", "backslashreplace")
     column = columns.get("text") or columns["content"]
     cell = row.get(column)
     if isinstance(cell, dict) and isinstance(cell.get("bytes"), bytes):

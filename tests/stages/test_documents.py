@@ -1,6 +1,7 @@
 """Parquet shards: stable ids and bytes, one shard changed by one document, nothing lost or doubled."""
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -75,6 +76,17 @@ def test_nested_columns_come_back(tmp_path: Path) -> None:
     }
     write_shards([row, {**row, "doc_id": "2", "pii": {}}], tmp_path, "kept", KEPT, 1, key="doc_id")
     assert list(read_shards(tmp_path, "kept")) == [row, {**row, "doc_id": "2", "pii": {}}]
+
+
+def test_an_error_leaves_no_part_of_a_store_that_would_pass_for_all_of_it(tmp_path: Path) -> None:
+    def rows() -> Iterator[Row]:
+        yield from _rows(9)
+        raise KeyboardInterrupt
+
+    shards = Shards(tmp_path, "ledger", LEDGER, 2, key="doc_id")
+    with pytest.raises(KeyboardInterrupt), shards as out:
+        list(map(out.add, rows()))
+    assert _files(tmp_path) == {}
 
 
 def test_empty_shards_are_written_and_stems_kept_apart(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import os
 import stat
 import tarfile
 import zipfile
@@ -16,7 +17,7 @@ from stages.documents import Row, read_shards
 from stages.ingest import archives
 from stages.ingest.__main__ import ingest
 from stages.ingest.containers import Budget, members_of
-from stages.ingest.entry import Refused
+from stages.ingest.entry import Refused, unspelled
 from stages.params import Ingest, Params
 
 Ledger = dict[str, tuple[str, str]]
@@ -95,6 +96,24 @@ def test_a_packed_file_is_one_member(tmp_path: Path, section: Ingest) -> None:
         "pairs.jsonl.gz!/pairs.jsonl": (pairs, "application/jsonl")
     }
     assert ledger == {"pairs.jsonl.gz": ("archive", "1 members")}
+
+
+def test_a_packed_file_keeps_the_bytes_of_its_name(tmp_path: Path, section: Ingest) -> None:
+    name = b"caf\xe9.txt"
+    stored, _ = ingested(tmp_path, section, {os.fsdecode(name + b".gz"): gzip.compress(b"A text.")})
+    assert [unspelled(uri) for uri in stored] == [name + b".gz!/" + name]
+
+
+@pytest.mark.parametrize("text", [b"a: [", b"doc_type: blog\n", b"title: &a [x, x]\nauthor: *a\n", b"#" * 10_001])
+def test_a_mistake_in_the_metadata_of_an_archive_refuses_its_members(tmp_path: Path, section: Ingest, text: bytes) -> None:
+    members = {"_metadata.yaml": text, "a.txt": b"A text.", "b/c.txt": b"Another."}
+    stored, ledger = ingested(tmp_path, section, {"x.zip": zipped(members), "good.txt": b"Good."})
+    assert list(stored) == ["good.txt"]
+    assert {uri: reason for uri, (reason, _) in ledger.items()} == {
+        "x.zip": "archive", "x.zip!/_metadata.yaml": "metadata_file",
+        "x.zip!/a.txt": "unreadable", "x.zip!/b/c.txt": "unreadable",
+    }  # fmt: skip
+    assert "x.zip!/_metadata.yaml" in ledger["x.zip!/a.txt"][1]
 
 
 PNG = bytes.fromhex(  # one pixel

@@ -62,6 +62,8 @@ def test_below_the_score_the_name_decides() -> None:
     ("mime", "text"),
     [
         ("text/csv", True),
+        ("application/javascript", True),
+        ("application/toml", True),
         ("application/json", True),
         ("application/xhtml+xml", True),
         ("application/pdf", False),
@@ -90,6 +92,9 @@ CURLY = "L’œuvre coûte 12 € — « déjà vu » à l’hôtel, près de la
         ('<meta charset="iso-8859-1"><p>café'.encode(), '<meta charset="iso-8859-1"><p>café', "utf-8"),
         ("<?xml version='1.0' encoding='koi8-r'?>да".encode("koi8-r"), "<?xml version='1.0' encoding='koi8-r'?>да", "declared"),
         ("<meta charset=shift_jis>①鍵".encode("cp932"), "<meta charset=shift_jis>①鍵", "declared"),
+        ('["<meta charset=gb2312><p>钥匙在门里面"]'.encode(), '["<meta charset=gb2312><p>钥匙在门里面"]', "utf-8"),
+        ("<meta charset=gb2312><p>钥匙在门里".encode("gbk"), "<meta charset=gb2312><p>钥匙在门里", "declared"),
+        ("<meta charset=iso-2022-jp>鍵".encode("iso-2022-jp"), "<meta charset=iso-2022-jp>鍵", "declared"),
         (b"<meta charset=utf-16><p>key", "<meta charset=utf-16><p>key", "utf-8"),
         ("<meta content='text/html; charset=utf-8'>é".encode(), "<meta content='text/html; charset=utf-8'>é", "declared"),
         ('<meta charset="nonsense"><p>é'.encode(), '<meta charset="nonsense"><p>é', "utf-8"),

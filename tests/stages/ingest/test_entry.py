@@ -28,17 +28,22 @@ def test_a_spelling_is_utf_8_on_one_line_and_gives_the_name_back(raw: bytes) -> 
 
 
 @pytest.mark.parametrize(
-    ("uri", "collection"),
+    ("uri", "table", "collection"),
     [
-        ("a.txt", ""),
-        ("manual/a/b.txt", "manual"),
-        ("docs.zip!/a/b.html", "docs.zip"),
-        ("old/docs.zip!/a/b.html", "old"),
-        ("prices.csv#17", "prices.csv"),
-        ("https://example.org/a/b.pdf", "example.org"),
-        ("s3://bucket/a.txt", "bucket"),
-        ("hf://datasets/owner/name@v1#train/3", "owner/name"),
+        ("a.txt", None, ""),
+        ("C#.md", None, ""),
+        ("C#/a.md", None, "C#"),
+        ("manual/a/b.txt", None, "manual"),
+        ("docs.zip!/a/b.html", None, "docs.zip"),
+        ("old/docs.zip!/a/b.html", None, "old"),
+        ("prices.csv#17", "prices.csv", "prices.csv"),
+        ("prices.csv#a/b", "prices.csv", "prices.csv"),
+        ("old/prices.csv#17", "old/prices.csv", "old"),
+        ("set#train/3", "set", "set"),
+        ("https://example.org/a/b.pdf", None, "example.org"),
+        ("s3://bucket/a.txt", None, "bucket"),
+        ("hf://datasets/owner/name@v1#train/3", "hf://datasets/owner/name@v1", "owner/name"),
     ],
 )
-def test_collection(uri: str, collection: str) -> None:
-    assert collection_of(uri) == collection
+def test_collection(uri: str, table: str | None, collection: str) -> None:
+    assert collection_of(uri, table) == collection

@@ -57,6 +57,8 @@ def test_a_metadata_file_is_read_once(tmp_path: Path) -> None:
         ("licence", "https://creativecommons.org/licenses/by-sa/4.0/deed.fr", "CC-BY-SA-4.0"),
         ("licence", "http://creativecommons.org/publicdomain/zero/1.0/", "CC0-1.0"),
         ("licence", "MIT", "MIT"),
+        ("language", "fr-FR", "fr"),
+        ("language", "PT_br", "pt"),
         ("date", "12 mai 2024", "2024-05-12"),
         ("date", "05/06/2024", "05/06/2024"),
         ("title", " A\n title\ud800\x00 ", "A title?"),
@@ -84,6 +86,10 @@ def test_a_document_brings_in_no_value_that_a_metadata_file_may_not_hold(values:
         ("title: [\n", "is not YAML"),
         ("date: 2024-13-45\n", "is not YAML"),
         ("title: [a, b]\n", "title is a list or mapping; write one text"),
+        ("doc_type: [a, b]\n", "doc_type is a list or mapping; write one text"),
+        ("title: !!set {a, b}\n", "title is a list or mapping; write one text"),
+        ("title: &a [x, x]\nauthor: *a\n", "holds an alias"),
+        ("title: " + "x" * 10_000, "has 10007 bytes; at most 10000"),
     ],
 )
 def test_a_mistake_names_the_file(tmp_path: Path, name: str, text: str, message: str) -> None:

@@ -78,9 +78,41 @@ def test_a_mistake_in_a_source_is_one_line(tmp_path: Path, loaded: Params, sourc
     assert message in str(caught.value)
 
 
+def test_a_name_too_long_for_a_sidecar_is_a_document(tmp_path: Path, loaded: Params) -> None:
+    name = "é" * 125 + ".txt"
+    _write(tmp_path / "raw", {name: b"A text.", "b.txt": b"Another."})
+    stored, ledger = _ingest(tmp_path, loaded, _tree("."))
+    assert sorted(stored) == ["b.txt", name]
+    assert ledger == {}
+
+
+@pytest.mark.parametrize("name", ["_metadata.yaml", "a.txt.meta.yaml"])
+def test_metadata_behind_a_link_that_leads_out_are_not_read(tmp_path: Path, loaded: Params, name: str) -> None:
+    _write(tmp_path, {"secret": b"author: me\n", "raw/a.txt": b"A text."})
+    (tmp_path / "raw" / name).symlink_to(tmp_path / "secret")
+    stored, ledger = _ingest(tmp_path, loaded, _tree("."))
+    assert stored["a.txt"]["author"] is None
+    assert ledger == {name: ("metadata_file", "describes other files")}
+
+
+def test_a_table_in_a_folder_that_leads_out_is_not_read(tmp_path: Path, loaded: Params) -> None:
+    _write(tmp_path, {"elsewhere/t.csv": b"a\nsecret\n", "raw/x.txt": b"Inside."})
+    (tmp_path / "raw" / "away").symlink_to(tmp_path / "elsewhere")
+    stored, ledger = _ingest(tmp_path, loaded, _table("away/*.csv", {"text": "a"}))
+    assert stored == {}
+    assert ledger == {"away/t.csv": ("outside_source", "a link that leaves the source")}
+
+
 # --- tables
 
 TEXTS: list[Row] = [{"id": "k1", "body": "The first text.", "head": "One"}, {"id": "k2", "body": "The second.", "head": None}]
+
+
+def _far_away() -> bytes:
+    """A day beyond the year 9999, which Python cannot say."""
+    out = io.BytesIO()
+    pq.write_table(pa.table({"a": pa.array([10_000_000], pa.date32())}), out)
+    return out.getvalue()
 
 
 def _parquet(rows: list[Row]) -> bytes:
@@ -123,6 +155,41 @@ def test_a_row_of_a_pair_is_a_list_of_one_pair_with_the_rest_of_the_row(tmp_path
     assert {row["mime"] for row in stored.values()} == {"application/json"}
 
 
+def test_what_two_sources_name_the_first_brings_in(tmp_path: Path, loaded: Params, bucket: Any) -> None:
+    _write(tmp_path / "raw", {"faq/a.csv": b"a,b\none,two\n"})
+    tables = [_table(path, {"text": "a"}, author=path) for path in ("faq/*.csv", "faq/a.csv")]
+    stored, ledger = _ingest(tmp_path, loaded, *tables, *[_url("memory://bucket/b.txt")] * 3)
+    assert {uri: row["author"] for uri, row in stored.items()} == {"faq/a.csv#0": "faq/*.csv", "memory:///bucket/b.txt": None}
+    assert len(list(read_shards(tmp_path / "store", "documents"))) == 2
+    assert ledger == {
+        "faq/a.csv": ("table", "1 rows"),
+        "faq/a.csv#again2": ("table", "1 rows"),
+        "faq/a.csv#0#again2": ("duplicate", "faq/a.csv#0 is there already"),
+        "memory:///bucket/b.txt#again2": ("duplicate", "memory:///bucket/b.txt is there already"),
+        "memory:///bucket/b.txt#again3": ("duplicate", "memory:///bucket/b.txt is there already"),
+    }
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("before", [0, 30])
+def test_a_table_is_read_in_its_encoding(tmp_path: Path, loaded: Params, charset: str, before: int) -> None:
+    """Also where the first letter that tells comes late."""
+    text = "a,b\r\n" + f"x,{'y' * 9_000}\r\n" * before + "Le café était déjà fermé: la clé est perdue,z"
+    _write(tmp_path / "raw", {"t.csv": text.encode(charset)})
+    stored, _ = _ingest(tmp_path, loaded, _table("t.csv", {"text": "a"}))
+    assert stored[f"t.csv#{before}"]["content"].decode() == "Le café était déjà fermé: la clé est perdue"
+
+
+def test_a_conversation_of_a_table_is_a_list_of_its_row(tmp_path: Path, loaded: Params) -> None:
+    turns = [{"role": "user", "content": "Open?"}, {"role": "assistant", "content": "No."}]
+    _write(tmp_path / "raw", {"chat.parquet": _parquet([{"chat": turns, "topic": "hours"}])})
+    stored, _ = _ingest(tmp_path, loaded, _table("chat.parquet", {"messages": "chat"}))
+    row = stored["chat.parquet#0"]
+    assert row["mime"] == "application/json"
+    (item,) = json.loads(row["content"])
+    assert (item["messages"], item["topic"]) == (turns, "hours")
+
+
 def test_a_bad_row_goes_to_the_ledger_and_its_neighbours_come_through(tmp_path: Path, loaded: Params) -> None:
     lines = [b'{"id": 1, "body": "Good."}', b"{broken", b"[1]", b'{"id": 2, "body": 3}', b'{"id": 1, "body": "Again."}',
              b'{"id": 4, "body": "' + b"x" * 30_000 + b'"}', b'{"id": 5, "body": ""}', b"[" * 5000,
@@ -131,10 +198,12 @@ def test_a_bad_row_goes_to_the_ledger_and_its_neighbours_come_through(tmp_path: 
     stored, ledger = _ingest(tmp_path, loaded, _table("t.jsonl", {"text": "body", "id": "id"}))
     assert {uri: row["content"] for uri, row in stored.items()} == {"t.jsonl#1": b"Good.", r"t.jsonl#\\ud800\x0a": b"Last."}
     assert {uri: reason for uri, (reason, _) in ledger.items()} == {
-        "t.jsonl#1": "unreadable",
+        "t.jsonl#1#again2": "unreadable",  # the row with the id 1 has that address
         "t.jsonl#2": "unreadable",
+        "t.jsonl#2#again2": "unreadable",
         "t.jsonl#1#4": "duplicate",
-        "t.jsonl#5": "empty",
+        "t.jsonl#5": "too_large",
+        "t.jsonl#5#again2": "empty",
         "t.jsonl#7": "unreadable",
         "t.jsonl": "table",
     }
@@ -149,6 +218,8 @@ def test_a_bad_row_goes_to_the_ledger_and_its_neighbours_come_through(tmp_path: 
         ("t.csv", b'a\nx\n"' + b"y" * 20_000, "after 1 rows: field larger than field limit"),
         ("t.parquet", b"PAR1 no", "after 0 rows: "),
         ("t.jsonl.gz", gzip.compress(b'{"a": "x"}\n' * 2000)[:-20], "after "),
+        ("t.csv.gz", gzip.compress(b"a\nx\n")[:10] + b"\xff" * 40, "after 0 rows: Error -3"),
+        ("t.parquet", _far_away(), "after 0 rows: "),
     ],
 )
 def test_a_broken_table_is_accounted_for(tmp_path: Path, loaded: Params, name: str, content: bytes, detail: str) -> None:
