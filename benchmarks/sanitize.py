@@ -2,28 +2,35 @@
 
     python -m benchmarks.sanitize                   all of it, on pages that it makes
     python -m benchmarks.sanitize speed FOLDER      on the *.html and *.html.gz files of a folder
-    python -m benchmarks.sanitize memory            or increment, duplicates, edits; filters FOLDER; languages FOLDER
+    python -m benchmarks.sanitize memory            or increment, duplicates, edits; filters, languages or books FOLDER
 
 Every run of the sanitizer is a process of its own, started as DVC starts it; times are of the whole process.
 """
 
 import gzip
 import random
+import re
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from datatrove.data import Document
 from ruamel.yaml import YAML
 
 from stages import params
 from stages.documents import LEDGER, STORE, Shards, document_id
 from stages.duplicates import HASH, near_duplicates, signature
-from stages.params import NearDuplicates
+from stages.ingest.detection import charset_of
+from stages.params import NearDuplicates, Sanitize
+from stages.sanitize.records import record_of
+from stages.sanitize.steps import steps
 
 PAGES = 600
 ROUNDS = 3
@@ -244,10 +251,40 @@ def languages(folder: Path) -> None:
     print(f"{right} of {len(found)} right, {(time.perf_counter() - started) / len(found) * 1000:.1f} ms a document")
 
 
+KINDS = {".txt": "text/plain", ".html": "text/html", ".pdf": "application/pdf"}
+
+
+def books(folder: Path) -> None:
+    """Word F1 between the sanitized forms of one book: files of a folder with the same name, as .txt, .html and .pdf."""
+    section = params.load().sanitize
+    texts = {path: sanitized_text(path, section) for path in sorted(folder.iterdir()) if path.suffix in KINDS}
+    for one, other in combinations(texts, 2):
+        if one.stem == other.stem:
+            print(f"{one.stem}: {one.suffix} and {other.suffix}: word F1 {word_f1(texts[one], texts[other]):.4f}")
+
+
+def sanitized_text(path: Path, section: Sanitize) -> str:
+    """A file as the steps leave it, read as a narrative."""
+    content = path.read_bytes()
+    charset = charset_of(content).name if path.suffix != ".pdf" else None
+    known = {"doc_id": path.name, "source_uri": path.name, "collection": "books", "doc_type": "narrative"}
+    row = {**dict.fromkeys(STORE.names), **known, "mime": KINDS[path.suffix], "charset": charset, "content": content}
+    records: Iterator[Document] = iter([record_of(row)])
+    for step in steps(section):
+        records = step.run(records)
+    return next(records).text
+
+
+def word_f1(one: str, other: str) -> float:
+    """The F1 of two bags of words."""
+    left, right = (Counter(re.findall(r"\w+", text.lower())) for text in (one, other))
+    return 2 * (left & right).total() / max(left.total() + right.total(), 1)
+
+
 def main() -> None:
     """Run what the command line names, or all that needs no folder."""
     name, folder = ([*sys.argv[1:], None, None])[:2]
-    needs = {"speed": speed, "filters": filters, "languages": languages}
+    needs = {"speed": speed, "filters": filters, "languages": languages, "books": books}
     alone = {"memory": memory, "increment": increment, "duplicates": duplicates, "edits": edits}
     if name in needs:
         needs[name](Path(folder) if folder else None)

@@ -27,6 +27,9 @@ HASH = np.uint16  # the low half of a MinHash value: two differing values look e
 MAX_MISSED = 0.02  # share of pairs exactly at the threshold that share no band
 BLOCK = 1024  # texts that are looked up together
 CHUNK = 1 << 15  # pairs that are compared together
+PAIRS = 1 << 22  # candidates that are held together: 32 MB; pages of one template may all be candidates of each other
+CJK = "\u3040-\u30ff\u3400-\u9fff"  # Chinese and Japanese have no space between words: a character counts as one
+WORD = re.compile(rf"[{CJK}]|[^\W{CJK}]+")
 
 
 def digest(text: str) -> bytes:
@@ -36,7 +39,7 @@ def digest(text: str) -> bytes:
 
 def signature(text: str, section: NearDuplicates) -> Signatures:
     """The MinHash of a text's lower-case word shingles: `permutations` numbers."""
-    words = re.findall(r"\w+", text.lower())
+    words = WORD.findall(text.lower())
     size = section.shingle_words
     shingles = [" ".join(words[i : i + size]) for i in range(max(1, len(words) - size + 1))]
     minhash = RMinHash(num_perm=section.permutations, seed=1)
@@ -81,7 +84,12 @@ class Twins:
             Three arrays of equal length: the place in `texts`, the remembered row, the similarity; sorted by text, then
             by falling similarity, then by row.
         """
-        queries, rows = self._candidates(self._keys(texts))
+        parts = [self._near(texts, queries, rows) for queries, rows in self._candidates(self._keys(texts))]
+        queries, rows, similarity = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return queries, rows, similarity
+
+    def _near(self, texts: Signatures, queries: Places, rows: Places) -> tuple[Places, Places, NDArray[np.float64]]:
+        """The pairs that are similar, as `similar` gives them."""
         parts = [slice(start, start + CHUNK) for start in range(0, len(rows), CHUNK)]
         found = [(texts[queries[part]] == self._signatures[rows[part]]).mean(axis=1) for part in parts]
         similarity = np.concatenate(found) if found else np.zeros(0)
@@ -100,18 +108,27 @@ class Twins:
         odd = np.random.default_rng(0).integers(1, 1 << 63, self._rows, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
         return ((bands * odd).sum(axis=2, dtype=np.uint64) >> np.uint64(32)).astype(np.uint32).T
 
-    def _candidates(self, keys: NDArray[np.uint32]) -> tuple[Places, Places]:
-        """Pairs of text and remembered row that share a band, each once."""
-        pairs: list[Places] = [np.zeros(0, np.int64)]
-        for run_keys, run_rows in self._runs:
-            for wanted, known, rows in zip(keys, run_keys, run_rows, strict=True):
-                first, last = np.searchsorted(known, wanted, "left"), np.searchsorted(known, wanted, "right")
-                counts = last - first
-                texts = np.repeat(np.arange(len(wanted)), counts)
-                within = np.arange(len(texts)) - np.repeat(np.cumsum(counts) - counts, counts)
-                pairs.append((texts << 32) | rows[np.repeat(first, counts) + within])
-        unique = np.unique(np.concatenate(pairs))
-        return unique >> 32, unique & 0xFFFFFFFF
+    def _candidates(self, keys: NDArray[np.uint32]) -> Iterator[tuple[Places, Places]]:
+        """Pairs of text and remembered row that share a band, each once, text after text; PAIRS at a time or one text."""
+        found = [
+            (rows, np.searchsorted(known, wanted, "left"), np.searchsorted(known, wanted, "right"))
+            for run_keys, run_rows in self._runs
+            for wanted, known, rows in zip(keys, run_keys, run_rows, strict=True)
+        ]
+        counts = sum((last - first for _, first, last in found), np.zeros(keys.shape[1], np.int64))
+        part = np.cumsum(counts) // PAIRS
+        for number in sorted({0, *part.tolist()}):
+            texts = np.flatnonzero(part == number)
+            pairs = [np.zeros(0, np.int64), *(_pairs(texts, rows, first[texts], last[texts]) for rows, first, last in found)]
+            unique = np.unique(np.concatenate(pairs))
+            yield unique >> 32, unique & 0xFFFFFFFF
+
+
+def _pairs(texts: Places, rows: NDArray[np.uint32], first: Places, last: Places) -> Places:
+    """Each text with `rows[first:last]` of its own, both in one number."""
+    counts = last - first
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return (np.repeat(texts, counts) << 32) | rows[np.repeat(first, counts) + within]
 
 
 def _sorted(keys: NDArray[np.uint32], rows: Places) -> tuple[NDArray[np.uint32], NDArray[np.uint32]]:

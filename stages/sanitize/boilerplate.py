@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.documents import fold_space
+from stages.duplicates import CJK
 from stages.params import Boilerplate
 
 SLOTS = 1 << 22  # counters of the first pass; two paragraphs that share one are told apart in the second
 FENCE = re.compile(r"^\s*(?:```|~~~)", re.MULTILINE)
+UNSPACED = re.compile(f"[{CJK}]{{2}}")  # about a word of Chinese or Japanese
 NO_PROSE = re.compile(r"\s*(?:#|\||    |\t)")
 BLOCK_END = "\n\n"
 
@@ -39,8 +41,12 @@ def _hash(block: str, collection: str) -> int:
 
 def hashes(text: str, collection: str | None, section: Boilerplate) -> list[int]:
     """The hashes of the paragraphs that may be boilerplate, each once."""
-    found = (block for block, prose in _blocks(text) if prose and len(block.split()) >= section.min_words)
+    found = (block for block, prose in _blocks(text) if prose and _words(block) >= section.min_words)
     return sorted({_hash(block, collection or "") for block in found})
+
+
+def _words(block: str) -> int:
+    return len(block.split()) + len(UNSPACED.findall(block))
 
 
 class Counts:

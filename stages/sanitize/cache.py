@@ -97,9 +97,10 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _code() -> bytes:
-    """A hash of the code that cleans a document, of the libraries and of the interpreter."""
+    """A hash of the code and the weights that clean a document, of the libraries and of the interpreter."""
     root = Path(stages.__file__).parent
-    files = sorted([*(root / "sanitize").glob("*.py"), *(root / name for name in OTHER_CODE)])
+    own = (path for ending in ("py", "json") for path in (root / "sanitize").glob(f"*.{ending}"))
+    files = sorted([*own, *(root / name for name in OTHER_CODE)])
     found = hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files))
     for library in LIBRARIES:
         found.update(f"{library}=={version(library)};".encode())

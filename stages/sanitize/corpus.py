@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from stages.documents import KEPT, LEDGER, Row, Shards, read_shards
+from stages.documents import DROPPED, KEPT, Row, Shards, read_shards
 from stages.duplicates import HASH, near_duplicates
 from stages.params import Sanitize
 from stages.sanitize.boilerplate import Counts
@@ -33,7 +33,7 @@ class Corpus:
     uris: pa.ChunkedArray
     order: Places  # rows that no step of their own dropped, by source_uri
     twins: Places  # the row that a row repeats, or NONE
-    similarity: NDArray[np.float32]  # to it; 1 where the texts are equal
+    similarity: NDArray[np.float32]  # to it; infinite where the texts are equal, for shingles of unequal ones may all agree
 
 
 def corpus_of(paths: list[Path], scratch: Path, section: Sanitize) -> Corpus:
@@ -47,7 +47,7 @@ def corpus_of(paths: list[Path], scratch: Path, section: Sanitize) -> Corpus:
         table["source_uri"],
         by_uri[alive[by_uri]],
         np.full(len(table), NONE, dtype=np.int64),
-        np.ones(len(table), dtype=np.float32),
+        np.full(len(table), np.inf, dtype=np.float32),
     )
     digests = np.frombuffer(b"".join(table["digest"].take(pa.array(corpus.order)).to_pylist()), dtype="V16")
     _, first, group = np.unique(digests, return_index=True, return_inverse=True)
@@ -104,7 +104,7 @@ def write(corpus: Corpus, counts: Counts, store: Path, out: Path, section: Sanit
     """Write the clean corpus and its ledger; yields every row of the ledger that sanitizing adds."""
     with (
         Shards(out, "kept", KEPT, section.shards, key="doc_id") as kept,
-        Shards(out, "dropped", LEDGER, 1, key="doc_id") as dropped,
+        Shards(out, "dropped", DROPPED, 1, key="doc_id") as dropped,
     ):
         for row in read_shards(store, "ledger"):
             dropped.add(row)
@@ -113,7 +113,7 @@ def write(corpus: Corpus, counts: Counts, store: Path, out: Path, section: Sanit
                 why = _why(corpus, place, row) or _cleared(row, counts, section)
                 if why:
                     row |= {"drop_reason": why[0], "detail": why[1]}
-                    dropped.add({name: row[name] for name in LEDGER.names})
+                    dropped.add({name: row[name] for name in DROPPED.names})
                     yield row
                 else:
                     kept.add({name: row[name] for name in KEPT.names})
@@ -126,9 +126,9 @@ def _why(corpus: Corpus, place: int, row: Row) -> tuple[str, str] | None:
     if corpus.twins[place] == NONE:
         return None
     twin, similarity = corpus.uris[int(corpus.twins[place])].as_py(), corpus.similarity[place]
-    return (
-        ("exact_duplicate", f"of {twin}") if similarity == 1 else ("near_duplicate", f"of {twin}, similarity {similarity:.2f}")
-    )
+    if np.isinf(similarity):
+        return "exact_duplicate", f"of {twin}"
+    return "near_duplicate", f"of {twin}, similarity {similarity:.2f}"
 
 
 def _cleared(row: Row, counts: Counts, section: Sanitize) -> tuple[str, str] | None:

@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from stages.sanitize import pii
+
 LONGEST = 60  # characters of a text that is cited
 MOST = 36  # notes on one document
 
@@ -28,5 +30,4 @@ class Notes:
 
 
 def _cited(text: str) -> str:
-    folded = " ".join(text[: 4 * LONGEST].split())
-    return folded if len(folded) <= LONGEST else f"{folded[: LONGEST - 1]}…"
+    return pii.shortened(" ".join(text[: 4 * LONGEST].split()), LONGEST)

@@ -1,16 +1,22 @@
-"""A list of input/output pairs, the guide's dataset form, cleaned item by item.
+r"""A list of input/output pairs, the guide's dataset form, cleaned item by item.
 
     [{"input": "<div>…", "output": {"name": "X200"}, "layout": "card"}]  ->  the same JSON, inputs as product text
+    input,output\n<div>…,"{""name"": ""X200""}"                          ->  the JSON of its rows
 
 An item that is no pair is left as it is: `prepare` rejects it by its index.
 """
 
+import csv
+import io
 import json
 from typing import Any
 
 from stages.documents import fold_space
 from stages.sanitize.product import product_text
 from stages.sanitize.records import Unreadable
+
+TABLES = {"text/csv": ",", "text/tab-separated-values": "\t"}
+csv.field_size_limit(2**31 - 1)  # a cell may hold a whole page
 
 
 def clean_pairs(text: str, lines: bool) -> str:
@@ -24,10 +30,30 @@ def clean_pairs(text: str, lines: bool) -> str:
     )
     if not isinstance(items, list):
         raise Unreadable(f"a list of pairs was expected, not a JSON {type(items).__name__}")
-    return (
-        json.dumps([_clean(item) for item in items], ensure_ascii=False, indent=1).encode("utf-8", "replace").decode("utf-8")
-        + "\n"
-    )
+    return _written(items)
+
+
+def clean_rows(text: str, delimiter: str) -> str | None:
+    """Clean every row of a table as a pair; None where it has no columns `input` and `output`."""
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    if not {"input", "output"} <= set(rows.fieldnames or ()):
+        return None
+    return _written([{**{str(key): cell for key, cell in row.items()}, "output": _object(row["output"])} for row in rows])
+
+
+def _written(items: list[Any]) -> str:
+    text = json.dumps([_clean(item) for item in items], ensure_ascii=False, indent=1)
+    return text.encode("utf-8", "replace").decode("utf-8") + "\n"
+
+
+def _object(cell: str | None) -> Any:
+    """A cell can hold an object only as text."""
+    if cell is None or not cell.lstrip().startswith("{"):
+        return cell
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError):
+        return cell
 
 
 def _parse(text: str, where: str) -> Any:

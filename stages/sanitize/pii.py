@@ -55,6 +55,7 @@ KINDS = (
     Kind("ip", (".",), re.compile(r"\d(?<![\w.-].)\d{0,2}\.(?:\d{1,3}\.){2}\d{1,3}(?![\w-]|\.\w)"), ip),
     Kind("ip", (":",), re.compile(r"[23](?<![\w:.].)[0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{0,4}(?![\w:])"), ip),
 )  # fmt: skip
+DIALLED = "0123456789 .-/()+\u00a0\u202f"  # a phone number is told by its country, which is not known before the language
 NAMES = tuple(dict.fromkeys(kind.name for kind in KINDS))
 
 
@@ -73,6 +74,14 @@ def masked(text: str, names: set[str], language: str) -> tuple[str, Counter[str]
             text, count = _replaced(text, kind, language)
             counts[kind.name] += count
     return text, +counts
+
+
+def shortened(text: str, most: int) -> str:
+    """The first `most` characters of a text, cut so that no half of an address or number stays: `masked` finds whole ones."""
+    if len(text) <= most:
+        return text
+    clear, _ = masked(text, set(NAMES), "")
+    return clear if len(clear) <= most else f"{clear[: most - 1].rstrip(DIALLED)}…"
 
 
 def _replaced(text: str, kind: Kind, language: str) -> tuple[str, int]:

@@ -17,13 +17,13 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 from datatrove.utils.logging import logger
 
-from stages.documents import KEPT
+from stages.documents import DROPPED, KEPT
 from stages.duplicates import digest, signature
 from stages.params import Sanitize
 from stages.sanitize import boilerplate
 from stages.sanitize.guard import Guard
 from stages.sanitize.records import Step, record_of
-from stages.sanitize.steps import is_pairs, steps
+from stages.sanitize.steps import is_table, steps
 
 READ_ROWS = 16  # decoded at a time: a store may hold a gigabyte in one row group
 GROUP_BYTES = 8_000_000  # of text, in one row group of a cleaned shard
@@ -79,7 +79,7 @@ class Index(Step):
         row, section = document.metadata, self._section
         row["digest"] = digest(document.text)
         row["signature"] = signature(document.text, section.near_duplicates).tobytes()
-        candidates = not is_pairs(document) and row["doc_type"] != "faq"  # an answer may well stand in many places
+        candidates = not is_table(document) and row["doc_type"] != "faq"  # an answer may well stand in many places
         row["paragraphs"] = boilerplate.hashes(document.text, row["collection"], section.boilerplate) if candidates else []
 
 
@@ -114,8 +114,8 @@ class WriteShard(PipelineStep):
         os.replace(partial, target)
 
     def _row(self, document: Document) -> dict[str, Any]:
-        """A record as a row; of a dropped one only the reason stays."""
+        """A record as a row; of a dropped one the reason stays, and the steps that led to it."""
         row = document.metadata
         if row["drop_reason"]:
-            return {name: row[name] for name in ("doc_id", "source_uri", "drop_reason", "detail")} | {"text": None}
+            return {name: row[name] for name in DROPPED.names} | {"text": None}
         return {name: row.get(name) for name in self._schema.names} | {"text": document.text}

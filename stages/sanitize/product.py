@@ -18,9 +18,9 @@ import lxml.html
 from markdownify import markdownify
 
 from stages.documents import fold_space
-from stages.sanitize.html import parse
 from stages.sanitize.json_ld import listed, objects, things
 from stages.sanitize.shapes import flatten, trail
+from stages.sanitize.tree import parse
 
 DROPPED = ("script", "style", "noscript", "template", "svg", "iframe", "select", "input", "button", "textarea", "aside",
            "object", "canvas", "video", "audio")  # fmt: skip

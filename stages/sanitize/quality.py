@@ -1,8 +1,9 @@
 """What is no text: too short, garbled, or the same again and again.
 
 The filters of web corpora (C4, Gopher, FineWeb) ask for sentences that end in a full stop and few short or repeated lines.
-Documentation is lists, tables, code and headings: they drop most of it (benchmarks/README.md). So these ask less, and of
-every document the same: visible characters that are letters or digits, few undecodable ones, no endless repetition.
+Documentation is lists, tables, code and headings: they drop most of it (`python -m benchmarks.sanitize filters FOLDER`
+counts). So these ask less, and of every document the same: visible characters that are letters or digits, few undecodable
+ones, no endless repetition.
 """
 
 import zlib

@@ -58,8 +58,19 @@ def record_of(row: Row) -> Document:
 
 def drop(document: Document, why: Drop) -> None:
     """Mark a record as not to be kept; a parser's message may cite the document, so the detail is masked and cut."""
-    detail, _ = pii.masked(why.detail[:MAX_DETAIL], set(pii.NAMES), "")
+    detail = _masked(document, pii.shortened(why.detail[: 4 * MAX_DETAIL], MAX_DETAIL))
     document.metadata |= {"drop_reason": why.reason, "detail": detail}
+    mask_notes(document)
+
+
+def mask_notes(document: Document) -> None:
+    """Take personal data out of the notes of all steps: the ledger shows them."""
+    for step in document.metadata["steps"]:
+        step["notes"] = [_masked(document, note) for note in step["notes"]]
+
+
+def _masked(document: Document, text: str) -> str:
+    return pii.masked(text, set(pii.NAMES), document.metadata.get("language") or "")[0]
 
 
 class Step(PipelineStep):
@@ -123,7 +134,7 @@ class Filter(Step):
 
 def record_step(document: Document, change: Change, chars_in: int) -> None:
     """Give a record its new text and the memory of the step."""
-    notes = [note if len(note) <= MAX_NOTE else f"{note[: MAX_NOTE - 1]}…" for note in change.notes[:MAX_NOTES]]
+    notes = [pii.shortened(note, MAX_NOTE) for note in change.notes[:MAX_NOTES]]
     if len(change.notes) > MAX_NOTES:
         notes[-1] = f"… and {len(change.notes) - MAX_NOTES + 1} more"
     step = {"step": change.step, "chars_in": chars_in, "chars_out": len(change.text), "notes": notes}

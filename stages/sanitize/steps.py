@@ -20,12 +20,13 @@ from datatrove.data import Document
 from stages import front_matter
 from stages.params import PersonalData, Policy, Sanitize
 from stages.sanitize import parsers, pdf, pii, quality, rst
-from stages.sanitize.html import render, title_of, to_markdown, without_noise
+from stages.sanitize.html import to_markdown, whole_markdown
 from stages.sanitize.language import UNKNOWN, language_of
-from stages.sanitize.pairs import clean_pairs
+from stages.sanitize.pairs import TABLES, clean_pairs, clean_rows
 from stages.sanitize.product import product_text
-from stages.sanitize.records import Change, Drop, Filter, Step, Transform, Unreadable, drop, record_step
+from stages.sanitize.records import Change, Drop, Filter, Step, Transform, Unreadable, drop, mask_notes, record_step
 from stages.sanitize.text import BY_DOC_TYPE, repair_unicode, tidy_lines
+from stages.sanitize.tree import title_of
 
 HTML = ("text/html", "application/xhtml+xml")
 PAIRS = ("application/json", "application/jsonl")
@@ -54,6 +55,11 @@ def is_pairs(document: Document) -> bool:
     return document.metadata["mime"] in PAIRS
 
 
+def is_table(document: Document) -> bool:
+    """Whether a record is a list of pairs or another table: its cells are data, whose quotes and lines must stay."""
+    return is_pairs(document) or document.metadata["mime"] in TABLES
+
+
 def parse(document: Document, max_bytes: int) -> Change:
     """The bytes of a document as text, or as HTML; `chars_in` of this step counts bytes."""
     row = document.metadata
@@ -77,6 +83,9 @@ def markup(document: Document) -> Change | None:
     row, text = document.metadata, document.text
     if is_pairs(document):
         return Change("pairs", clean_pairs(text, lines=row["mime"] == "application/jsonl"))
+    if row["mime"] in TABLES and (pairs := clean_rows(text, TABLES[row["mime"]])) is not None:
+        row["mime"] = PAIRS[0]
+        return Change("pairs", pairs)
     if row["mime"] in (*HTML, parsers.DOCX, parsers.EPUB):
         row["title"] = row["title"] or title_of(text)
     if row["mime"] in HTML:
@@ -86,7 +95,7 @@ def markup(document: Document) -> Change | None:
             else Change("html", to_markdown(text, row["doc_type"]))
         )
     if row["mime"] in CONVERTED:
-        return Change("html", render(without_noise(text)))
+        return Change("html", whole_markdown(text))
     return Change("front_matter", front_matter.split(text)[1]) if row["mime"] == "text/markdown" else None
 
 
@@ -98,12 +107,12 @@ def unicode(document: Document) -> Change | None:
 def doc_type(document: Document) -> Change | None:
     """What the document type asks for."""
     name = document.metadata["doc_type"]
-    return None if is_pairs(document) or name not in BY_DOC_TYPE else Change(name, *BY_DOC_TYPE[name](document.text))
+    return None if is_table(document) or name not in BY_DOC_TYPE else Change(name, *BY_DOC_TYPE[name](document.text))
 
 
 def lines(document: Document) -> Change | None:
     """Tidy lines; the text is Markdown now, and its first heading a title where there is no other."""
-    if is_pairs(document):
+    if is_table(document):
         return None
     text = tidy_lines(document.text)
     document.metadata["title"] = document.metadata["title"] or first_heading(text)
@@ -145,8 +154,7 @@ class Pii(Step):
         fatal = {name: count for name, count in counts.items() if name in self._fatal}
         if fatal:
             drop(document, Drop("pii", ", ".join(f"{count} {name}" for name, count in sorted(fatal.items()))))
-        for step in row["steps"]:
-            step["notes"] = [pii.masked(note, set(pii.NAMES), row["language"])[0] for note in step["notes"]]
+        mask_notes(document)
         record_step(document, Change("pii", text, [f"{count} {name}" for name, count in sorted(counts.items())]), size)
 
     def _masked(self, document: Document, text: str) -> str:

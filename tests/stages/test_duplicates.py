@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from stages import duplicates
 from stages.duplicates import Twins, digest, near_duplicates, rows_of_a_band, signature
 from stages.params import NearDuplicates
 
@@ -90,6 +91,47 @@ def test_precision_and_recall_on_known_edits() -> None:
     wanted = {(200 + n, n) for n in range(100)}
     assert len(found & wanted) >= 0.95 * len(wanted)
     assert len(found & wanted) >= 0.95 * len(found)
+
+
+def test_precision_and_recall_on_known_edits_of_chinese() -> None:
+    """As above, in a language without spaces, a comma in ten characters: there a character is a word."""
+    dice = random.Random(7)
+    vocabulary = [chr(0x4E00 + n) for n in range(3000)]
+    originals = [dice.choices(vocabulary, k=dice.randrange(60, 600)) for _ in range(100)]
+    changes = [[dice.choice(vocabulary) if dice.random() < share else word for word in words]
+               for words, share in zip(originals, [0.03] * 50 + [0.2] * 50, strict=True)]  # fmt: skip
+    texts = ["，".join("".join(words[n : n + 10]) for n in range(0, len(words), 10)) for words in (*originals, *changes)]
+    found = set(_found(texts))
+    wanted = {(100 + n, n) for n in range(50)}
+    assert len(found & wanted) >= 0.95 * len(wanted)
+    assert len(found & wanted) >= 0.95 * len(found)
+
+
+def test_candidates_are_looked_up_in_parts_that_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of one template are candidates of each other, each with each."""
+    signatures = np.array([signature(f"{TEXT} {n}", SECTION) for n in range(40)])
+    twins = Twins(signatures, SECTION)
+    twins.remember(np.arange(40))
+    whole = twins.similar(signatures)
+    held: list[int] = []
+    unique = np.unique
+
+    def counted(pairs: np.ndarray) -> np.ndarray:
+        held.append(len(pairs))
+        return unique(pairs)
+
+    monkeypatch.setattr(duplicates, "PAIRS", 5000)
+    monkeypatch.setattr(np, "unique", counted)
+    for first, second in zip(whole, twins.similar(signatures), strict=True):
+        assert first.tolist() == second.tolist()
+    assert len(whole[0]) == 40 * 40
+    assert len(held) > 4
+    assert max(held) <= 2 * 5000
+
+
+def test_no_text_has_no_twin() -> None:
+    twins = Twins(np.zeros((1, 128), dtype=np.uint16), SECTION)
+    assert [len(found) for found in twins.similar(np.zeros((0, 128), dtype=np.uint16))] == [0, 0, 0]
 
 
 def test_the_estimate_is_right_within_the_error_of_128_permutations() -> None:

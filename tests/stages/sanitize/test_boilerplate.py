@@ -56,6 +56,12 @@ def test_headings_lead_ins_tables_code_and_short_lines_stay(paragraph: str) -> N
     assert [text for text, _ in _cleared(pages)] == pages
 
 
+def test_a_chinese_paragraph_has_words_though_no_spaces() -> None:
+    assert _cleared(_site("我们使用饼干来改善您的体验。"))[0][0] == "Page 0 says this.\n\nAnd that, page 0.\n"
+    pages = _site("另见上文。")
+    assert [text for text, _ in _cleared(pages)] == pages
+
+
 def test_few_documents_or_a_small_share_are_no_boilerplate() -> None:
     for pages in (_site(BANNER, 2), _site(BANNER, 3, others=5)):
         assert [text for text, _ in _cleared(pages)] == pages

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import stages
 from stages.params import Params
 from stages.sanitize import cache
 from stages.sanitize.cache import Cache
@@ -32,6 +33,18 @@ def test_the_key_depends_on_content_code_versions_and_the_steps_parameters(
     shard.write_bytes(b"content")
     monkeypatch.setattr(cache, "version", lambda library: "99")
     assert Cache(tmp_path, section).key(shard) != key
+
+
+def test_the_key_depends_on_the_weights(tmp_path: Path, shard: Path, loaded: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for weights in ("{}", "[]"):
+        (tmp_path / "sanitize").mkdir(exist_ok=True)
+        (tmp_path / "sanitize" / "content.json").write_text(weights)
+        for name in cache.OTHER_CODE:
+            (tmp_path / name).touch()
+        monkeypatch.setattr(stages, "__file__", str(tmp_path / "__init__.py"))
+        found.append(Cache(tmp_path / "cache", loaded.sanitize).key(shard))
+    assert found[0] != found[1]
 
 
 def test_the_key_depends_on_the_code_of_the_steps(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from stages.sanitize.html import render, title_of, to_markdown
+from stages.sanitize.html import to_markdown, whole_markdown
+from stages.sanitize.tree import title_of
 
 PARAGRAPH = "A low-rank adapter adds two small matrices to every frozen weight and trains only those, which is cheap."
 PAGE = (
@@ -40,5 +41,30 @@ def test_a_page_without_content_is_an_empty_text(page: str) -> None:
     assert to_markdown(page, "technical").strip() == ""
 
 
-def test_a_page_too_deep_for_the_renderer_is_its_bare_text() -> None:
-    assert "x" in render("<div>" * 240 + "x" + "</div>" * 240)
+@pytest.mark.parametrize("doc_type", ["technical", "faq"])
+def test_a_page_too_deep_for_the_renderer_is_its_bare_text(doc_type: str) -> None:
+    assert "x" in to_markdown("<div>" * 400 + "x" + "</div>" * 400, doc_type)
+
+
+@pytest.mark.parametrize(
+    ("name", "stays"),
+    [("cookie-banner", False), ("onetrust-consent-sdk", False), ("cookieNotice", False), ("cookies", True), ("privacy", True)],
+)
+def test_requests_for_consent_go_but_not_questions_about_them(name: str, stays: bool) -> None:
+    page = f'<h2>What is stored?</h2><p>{PARAGRAPH}</p><div id="{name}"><p>We use cookies.</p></div>'
+    assert ("We use cookies." in to_markdown(page, "faq")) == stays
+
+
+def test_a_form_around_the_whole_page_is_no_noise() -> None:
+    assert PARAGRAPH in to_markdown(f"<form><h2>What is it?</h2><p>{PARAGRAPH}</p></form>", "faq")
+
+
+def test_what_a_converter_made_is_all_content() -> None:
+    text = whole_markdown("<body><p>a</p><div class='sidebar'><ul><li>b</ul></div><script>x()</script></body>")
+    assert text.split() == ["a", "-", "b"]
+
+
+@pytest.mark.parametrize("tag", ["aside", "footer", "header", "form"])
+def test_in_a_book_a_note_is_content_and_a_list_of_contents_is_none(tag: str) -> None:
+    text = whole_markdown(f"<body><nav><p>1 A</p></nav><p>a</p><{tag} epub:type='sidebar'><p>b</p></{tag}><p>c</p></body>")
+    assert text.split() == ["a", "b", "c"]

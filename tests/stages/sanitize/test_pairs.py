@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stages.sanitize.pairs import clean_pairs
+from stages.sanitize.pairs import clean_pairs, clean_rows
 from stages.sanitize.records import Unreadable
 
 
@@ -27,6 +27,28 @@ def test_an_item_is_cleaned_by_what_it_asks_for(item: Any, cleaned: Any) -> None
 def test_json_lines() -> None:
     text = '{"input": "a\u2028b", "output": "c"}\n\n{"input": "d", "output": "e"}\n'
     assert json.loads(clean_pairs(text, lines=True)) == [{"input": "a b", "output": "c"}, {"input": "d", "output": "e"}]
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_the_rows_of_a_table_are_pairs_like_others(delimiter: str) -> None:
+    head = ["input", "output", "layout"]
+    cells = [head, ["<h1>X200</h1>", '"{""name"": ""X200""}"', "card"], ['"Is it\n ""open""?"', "Yes."]]
+    found = clean_rows("\r\n".join(delimiter.join(row) for row in cells), delimiter)
+    assert found is not None
+    assert json.loads(found) == [
+        {"input": "# X200", "output": {"name": "X200"}, "layout": "card"},
+        {"input": 'Is it "open"?', "output": "Yes.", "layout": None},
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "input\nx\n", "\n"])
+def test_a_table_without_the_two_columns_is_no_list_of_pairs(text: str) -> None:
+    assert clean_rows(text, ",") is None
+
+
+def test_a_row_with_too_many_cells_or_half_an_object_is_left_for_prepare() -> None:
+    found = clean_rows('input,output\na,b,c\nd,"{""e"""\n', ",")
+    assert json.loads(found or "") == [{"input": "a", "output": "b", "None": ["c"]}, {"input": "d", "output": '{"e"'}]
 
 
 def test_half_a_surrogate_pair_can_still_be_written() -> None:

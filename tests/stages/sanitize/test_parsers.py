@@ -5,7 +5,7 @@ import io
 import docx
 import pytest
 
-from stages.sanitize.html import render, without_noise
+from stages.sanitize.html import whole_markdown
 from stages.sanitize.parsers import OLE, docx_html, epub_html
 from stages.sanitize.records import Encrypted, Unreadable
 from tests.stages.sanitize.files import epub, zipped
@@ -29,7 +29,7 @@ def test_an_epub_is_its_spine_in_order() -> None:
     book = epub(
         {"b.xhtml": "<h1>First</h1><p>caf&#233;</p>", "a.xhtml": "<p>Second</p>"}, {"OEBPS/notes.xhtml": "<p>unlisted</p>"}
     )
-    text = render(without_noise(epub_html(book, LIMIT)))
+    text = whole_markdown(epub_html(book, LIMIT))
     assert text.split() == ["#", "First", "café", "Second"]
 
 

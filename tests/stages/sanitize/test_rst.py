@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.sanitize.html import render, without_noise
+from stages.sanitize.html import whole_markdown
 from stages.sanitize.rst import rst_html
 
 
@@ -14,15 +14,16 @@ from stages.sanitize.rst import rst_html
         ("Title\n=====\n\nSee ``code`` and *this*.", "# Title\n\nSee `code` and *this*."),
         ("See :func:`~os.path.join`, :ref:`the guide <g>`.", "See `join`, the guide."),
         (".. code-block:: python\n   :linenos:\n\n   x = 1", "```\nx = 1\n```"),
-        (".. versionadded:: 3.2\n   The *new* one.", "3.2\nThe *new* one."),
+        (".. versionadded:: 3.2\n   The *new* one.", "3.2 The *new* one."),
         (".. function:: f(a)\n   :module: os\n\n   Adds.", "f(a)\n\nAdds."),
         (".. toctree::\n   :maxdepth: 2\n\n   a\n   b\n\nText.", "Text."),
         (".. note:: Mind it.", "Note\n\nMind it."),
+        (".. contents::\n\nA\n=\n\nSee [1]_.\n\n.. [1] A note.", "# A\n\nSee [1].\n\n[1]\n\nA note."),
         ("=== ===\na   b\n=== ===\n1   2\n=== ===", "| a | b |\n| --- | --- |\n| 1 | 2 |"),
     ],
 )
 def test_restructured_text(text: str, markdown: str) -> None:
-    assert render(without_noise(rst_html(text))).strip() == markdown
+    assert whole_markdown(rst_html(text)).strip() == markdown
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,21 @@ def test_duplicates_name_their_twin(clean: Path) -> None:
     assert dropped["g.txt"]["detail"] == "10 < 30 characters"
 
 
+def test_a_dropped_document_keeps_the_steps_that_it_went_through(clean: Path) -> None:
+    dropped = _rows(clean / "one", "dropped")
+    assert [step["step"] for step in dropped["b.md"]["steps"]] == ["decode", "front_matter", "unicode", "lines", "pii"]
+    assert [step["step"] for step in dropped["g.txt"]["steps"]] == ["decode", "unicode", "lines"]
+    assert dropped["_metadata.yaml"]["steps"] is None
+
+
+def test_a_text_in_capitals_is_no_exact_duplicate(tmp_path: Path, loaded: Params) -> None:
+    store = write_store(tmp_path / "store", {"a.txt": LONG, "b.txt": LONG.upper(), "c.txt": f"{LONG}\n"})
+    sanitize(store, tmp_path / "clean", loaded.sanitize, tmp_path / "cache")
+    dropped = _rows(tmp_path / "clean", "dropped")
+    assert (dropped["b.txt"]["drop_reason"], dropped["b.txt"]["detail"]) == ("near_duplicate", "of a.txt, similarity 1.00")
+    assert (dropped["c.txt"]["drop_reason"], dropped["c.txt"]["detail"]) == ("exact_duplicate", "of a.txt")
+
+
 def test_an_unreadable_file_is_named_on_stderr(
     clean: Path, tmp_path: Path, loaded: Params, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from stages.params import Params, Sanitize
 from stages.sanitize import parsers
-from stages.sanitize.records import MAX_NOTES, Change, Transform, record_of
+from stages.sanitize.notes import Notes
+from stages.sanitize.records import MAX_NOTES, Change, Drop, Transform, drop, record_of, record_step
 from stages.sanitize.rst import RST
 from stages.sanitize.steps import PDF, first_heading, steps
 from tests.conftest import ROOT
@@ -168,6 +169,48 @@ def test_titles_notes_and_details_hold_no_personal_data(loaded: Params) -> None:
     assert masked.metadata["steps"][0]["notes"] == ["[email] -> Bob"]
     broken = _through(loaded.sanitize, b'[{"a": "bob@example.org" x}]', "application/json").metadata
     assert "bob@" not in broken["detail"]
+
+
+@pytest.mark.parametrize(
+    "secret", ["jean.dupont@exemple-entreprise-longue.fr", "+33 6 12 34 56 78", "06 12 34 56 78", "DE89 3704 0044 0532 0130 00"]
+)
+def test_a_note_or_detail_that_is_cut_shows_no_half_of_personal_data(secret: str, loaded: Params) -> None:
+    for before in range(20, 90):
+        text = f"{'x' * before} {secret} and more of it that makes it too long"
+        notes = Notes()
+        notes.removed("line", text)
+        notes.changed("short", text)
+        document = record_of({**ROW, "mime": "text/plain", "language": "fr"})
+        record_step(document, Change("x", PROSE, notes.listed()), 1)
+        drop(document, Drop("unreadable", f"{'y' * 230}{text}"))
+        shown = " ".join([*document.metadata["steps"][0]["notes"], document.metadata["detail"]])
+        assert not any(secret[:size] in shown for size in (5, len(secret))), shown
+
+
+def test_the_notes_of_a_dropped_document_hold_no_personal_data(loaded: Params) -> None:
+    text = "Q: ann@example.org?\n\nA: No.\n"
+    found = _through(_longer(loaded), text.encode(), "text/plain", doc_type="faq").metadata
+    assert found["drop_reason"] == "too_short"
+    assert [step["step"] for step in found["steps"]] == ["decode", "unicode", "faq", "lines"]
+    assert "ann@" not in str(found["steps"])
+
+
+def _longer(loaded: Params) -> Sanitize:
+    return loaded.sanitize.model_copy(update={"min_characters": 1000})
+
+
+def test_a_table_with_pairs_is_one_of_pairs(loaded: Params) -> None:
+    table = b'input,output\n<h1>X200</h1>,"{""name"": ""X200""}"\n'
+    document = _through(loaded.sanitize, table, "text/csv", doc_type="product")
+    assert json.loads(document.text) == [{"input": "# X200", "output": {"name": "X200"}}]
+    assert document.metadata["mime"] == "application/json"
+
+
+@pytest.mark.parametrize("mime", ["text/csv", "text/tab-separated-values"])
+@pytest.mark.parametrize("doc_type", ["narrative", "technical", "faq"])
+def test_another_table_keeps_its_quotes_units_and_empty_cells(mime: str, doc_type: str, loaded: Params) -> None:
+    text = 'name\tweight\tnote\n"the ""old"" lock"\t5kg\t\n"Is it\n\n\nopen?"\t6kg\t\n'
+    assert _through(loaded.sanitize, text.encode(), mime, doc_type=doc_type).text == text
 
 
 def test_pairs_are_masked_value_by_value_and_stay_json(loaded: Params) -> None:

@@ -1,0 +1,51 @@
+"""HTML as Markdown by markdownify: headings, lists, tables with a head, code with its language.
+
+<pre><code class="language-python">x = 1</code></pre>  ->  ```python\nx = 1\n```
+"""
+
+import re
+from typing import Any
+
+import lxml.html
+from markdownify import markdownify
+
+LANGUAGE = re.compile(
+    r"(?:^|\s)(?:(?:language|lang|highlight-source|highlight-text|highlight|code)-|brush:\s*|sourceCode\s+)([a-z][\w+#]{0,20})",
+    re.I,
+)
+NO_LANGUAGE = ("none", "plaintext", "text", "default", "highlight", "block", "notranslate")
+
+
+def render(content: lxml.html.HtmlElement) -> str:
+    """An element as Markdown; where it nests too deeply for the renderer, its bare text."""
+    for cell in content.iter("td", "th"):
+        _escape_bars(cell)
+    html = lxml.html.tostring(content, encoding="unicode", with_tail=False)
+    try:
+        return markdownify(html, heading_style="ATX", bullets="-", escape_asterisks=False, escape_underscores=False,
+                           table_infer_header=True, code_language_callback=_language, strip=["a", "img"],
+                           wrap=True, wrap_width=None)  # a line end in the source is a space  # fmt: skip
+    except RecursionError:
+        return "\n".join(content.itertext())
+
+
+def _escape_bars(cell: lxml.html.HtmlElement) -> None:
+    """A bar inside a cell would begin the next one."""
+    for part in cell.iter():
+        if part.text and "|" in part.text:
+            part.text = part.text.replace("|", "\\|")
+        if part is not cell and part.tail and "|" in part.tail:
+            part.tail = part.tail.replace("|", "\\|")
+
+
+def _language(pre: Any) -> str:
+    """The language that a block of code, what it holds or what holds it names in its classes."""
+    inner = pre.find("code")
+    around = [parent for parent in (pre.parent, pre.parent.parent if pre.parent else None) if parent is not None]
+    for tag in filter(None, (inner, pre, *around)):
+        named = LANGUAGE.search(" ".join(tag.get("class") or [])) if tag.name != "[document]" else None
+        declared = tag.get("data-lang") or tag.get("data-language")
+        found = declared or (named.group(1) if named else "")
+        if found and re.fullmatch(r"[A-Za-z][\w+#-]{0,20}", found) and found.lower() not in NO_LANGUAGE:
+            return found.lower()
+    return ""

@@ -1,0 +1,196 @@
+"""What tells content from boilerplate, as numbers for every run of a page: `content` weighs them.
+
+Names of classes and ids are sorted into groups, since sites differ in words but not in what they name: a sidebar, a
+byline, a card. Nothing here knows a site.
+"""
+
+import re
+from collections import Counter
+from functools import lru_cache
+
+import lxml.html
+import numpy as np
+
+from stages.sanitize.outline import HIDDEN, Outline
+
+GROUPS = {
+    "navigation": r"nav\w*|menu\w*|megamenu|topbar|offcanvas|drawer|hamburger|toolbar|submenu|dropdown",
+    "side": r"sidebar|aside|rail|secondary|side",
+    "foot": r"footer|foot|bottom|colophon|copyright",
+    "head": r"header|masthead|banner|top|head|branding",
+    "related": r"related|recommend\w*|recirc\w*|more|trending|popular|also|similar|suggest\w*|latest|most|upsell|teaser"
+    r"|next|recent\w*|promo\w*|featured",
+    "comment": r"comments?|respond|disqus|repl(?:y|ies)|discussion",
+    "share": r"shar(?:e|es|ing|er)|social|addtoany|addthis|follow|facebook|twitter|print",
+    "consent": r"cookies?|consent|gdpr|onetrust|privacy|cmp",
+    "advert": r"ads?|adv\w*|sponsor\w*|outbrain|taboola|dfp|gpt|adslot|affiliate|disclosure",
+    "letter": r"newsletter|subscri\w*|signup|optin|mailchimp|mailing|cta|donat\w*",
+    "byline": r"meta|byline|authors?|date|time|timestamp|published|posted|avatar|bio|profile|info|readtime|views?",
+    "crumb": r"breadcrumbs?|crumbs?",
+    "pages": r"pagination|pager|paging|prev|previous",
+    "widget": r"widget\w*|gadget|module|block",
+    "popup": r"modal|popup|overlay|lightbox|dialog|tooltip|toast|alert|notice|flyout",
+    "search": r"search\w*|filters?|facets?|sort\w*|refine\w*",
+    "login": r"login|signin|account|register|user|cart|basket|wishlist|checkout|bag",
+    "tag": r"tags?|categor\w*|topics?|labels?|keywords?|terms?",
+    "contents": r"toc|contents|outline|jump\w*|anchor\w*",
+    "hidden": r"hidden|hide|sr|screen|visually|offscreen|invisible|skip\w*|noprint",
+    "caption": r"captions?|credits?|photo|image|gallery|media|slide\w*|carousel|swiper|thumb\w*|video",
+    "content": r"content|main|article|body|text|story|entry|post|copy|prose|markdown\w*|rte|wysiwyg|single|doc\w*|wiki\w*",
+    "product": r"products?|prices?|sku|buy|description|spec\w*|details?|variant\w*|pdp|item",
+    "review": r"reviews?|ratings?|stars?|testimonial\w*|feedback",
+    "card": r"cards?|grid|tiles?|list|listing|items?|results?|rows?|columns?|collection|loop",
+    "title": r"title|headline|heading|subtitle|name",
+    "thread": r"thread|messages?|posts?|answers?|question|topic|bbp|forum|conversation|usertext|postbody",
+    "faq": r"faqs?|accordion|collapse|tabs?|panel|toggle",
+    "section": r"section|container|wrapper|feature\w*|services?|about|benefit\w*|hero",
+}
+WITHIN = tuple(
+    "nav header footer aside main article form table ul ol section figure dialog blockquote details li noscript".split()
+)
+ROLES = ("navigation", "banner", "contentinfo", "complementary", "main", "dialog", "search", "article")
+TAGS = tuple(
+    "h1 h2 h3 h4 h5 h6 p li td th dt dd pre blockquote figcaption div section article label summary button option ul header br "
+    "body legend".split()
+)
+PHRASES = re.compile(
+    r"©|\b(?:all rights reserved|cookies?|subscribe|sign (?:in|up)|log ?in|newsletter|privacy|terms|share|read more|follow us"
+    r"|copyright|advertisement|skip to|contact us|min read|views?|comments?|reply|loading|close|menu|search|posted|by|updated"
+    r"|published|add to cart|sort by|filter|show more|view all|learn more|click here|report|like|joined|powered by|related)\b",
+    re.I,
+)
+SPLIT = re.compile(r"[^A-Za-z]+|(?<=[a-z])(?=[A-Z])")
+PATTERNS = [re.compile(pattern) for pattern in GROUPS.values()]
+BITS = (*GROUPS, *(f"in_{tag}" for tag in WITHIN), *(f"role_{role}" for role in ROLES), "concealed")
+LEVELS = (0, 1, 2, 3, 5)  # how far up the boxes are looked at
+NEAR = (-2, -1, 1, 2)
+WINDOWS = (3, 8)
+
+
+@lru_cache(100_000)
+def _groups_of_word(word: str) -> int:
+    return sum(1 << bit for bit, pattern in enumerate(PATTERNS) if pattern.fullmatch(word))
+
+
+@lru_cache(20_000)
+def groups_of(marks: str) -> int:
+    """The groups that the words of a class or id belong to, as bits."""
+    found = 0
+    for word in SPLIT.split(marks[:300]):
+        found |= _groups_of_word(word.lower())
+    return found
+
+
+def _own_bits(element: lxml.html.HtmlElement) -> tuple[int, int]:
+    """The groups of an element's names, and all bits that hold for what is inside of it."""
+    attributes = element.attrib
+    named = groups_of(f"{attributes.get('class', '')} {attributes.get('id', '')}") if attributes else 0
+    bits = named
+    if element.tag in WITHIN:
+        bits |= 1 << (len(GROUPS) + WITHIN.index(element.tag))
+    if attributes:
+        role = attributes.get("role")
+        if role in ROLES:
+            bits |= 1 << (len(GROUPS) + len(WITHIN) + ROLES.index(role))
+        hidden = (
+            "hidden" in attributes or attributes.get("aria-hidden") == "true" or HIDDEN.search(attributes.get("style") or "")
+        )
+        if hidden:
+            bits |= 1 << (len(BITS) - 1)
+    return named, bits
+
+
+def names() -> list[str]:
+    """The names of the columns of `signs`."""
+    words = ["log_words", "two_words", "six_words", "15_words", "40_words", "linked", "all_linked", "no_link"]
+    text = [*words, "stops", "capitals", "digits", "phrases", "short_phrases"]
+    place = ["depth", "place", "first_tenth", "last_tenth", "before_h1", "after_h1", "from_h1", "repeated", "repeated_4"]
+    near = [f"near{n:+}_{what}" for n in NEAR for what in ("words", "linked", "none")]
+    windows = [f"window{n}_{what}" for n in WINDOWS for what in ("words", "linked")]
+    boxes = [f"box{n}_{what}" for n in LEVELS for what in ("words", "linked", "share")]
+    return [*text, *place, *near, *windows, *boxes, *(f"tag_{tag}" for tag in TAGS), *BITS, *(f"own_{name}" for name in GROUPS)]
+
+
+def signs(page: Outline) -> np.ndarray:
+    """One row for each run and one column for each of `names`."""
+    runs, boxes = page.runs, page.boxes
+    n = len(runs)
+    words, linked = (np.array([getattr(run, key) for run in runs], float) for key in ("words", "linked"))
+    total_words, total_linked = (np.concatenate([[0.0], np.cumsum(values)]) for values in (words, linked))
+    share = linked / words
+    columns = [*_of_text(page, words, share), *_of_place(page), *_of_neighbours(words, share)]
+    for radius in WINDOWS:
+        low, high = np.maximum(np.arange(n) - radius, 0), np.minimum(np.arange(n) + radius + 1, n)
+        inside = total_words[high] - total_words[low]
+        columns += [np.log1p(inside / (high - low)) / 5, (total_linked[high] - total_linked[low]) / inside]
+    first, end, parent = (np.array([getattr(box, key) for box in boxes]) for key in ("first", "end", "parent"))
+    box_words, box_linked = total_words[end] - total_words[first], total_linked[end] - total_linked[first]
+    owner = np.array([run.box for run in runs])
+    for level in range(max(LEVELS) + 1):
+        if level in LEVELS:
+            columns += [
+                np.log1p(box_words[owner]) / 8,
+                box_linked[owner] / np.maximum(box_words[owner], 1),
+                box_words[owner] / total_words[-1],
+            ]
+        owner = np.where(parent[owner] > 0, parent[owner], owner)
+    return np.column_stack([*columns, *_of_tags(page), *_of_names(page)]).astype(np.float32)
+
+
+def _of_text(page: Outline, words: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
+    texts = [run.text for run in page.runs]
+    phrases = np.array([len(PHRASES.findall(text[:400])) for text in texts])
+    return [
+        np.log1p(words) / 5, words <= 2, words <= 6, words > 15, words > 40, share, share > 0.95, share == 0,
+        np.array([text[-1] in ".!?…”\"'’»:;" for text in texts]), np.array([text.isupper() for text in texts]),
+        np.array([sum(map(str.isdigit, text[:200])) / min(200, len(text)) for text in texts]),
+        np.minimum(phrases, 3) / 3, (phrases > 0) & (words < 12),
+    ]  # fmt: skip
+
+
+def _of_place(page: Outline) -> list[np.ndarray]:
+    n, boxes = len(page.runs), page.boxes
+    depth, repeated = np.zeros(len(boxes)), np.zeros(len(boxes))
+    kind = [(box.parent, box.element.tag, box.element.get("class")) for box in boxes]
+    alike = Counter(kind)
+    for index, box in enumerate(boxes[1:], 1):
+        depth[index] = depth[box.parent] + 1
+        repeated[index] = max(repeated[box.parent], alike[kind[index]] if alike[kind[index]] > 2 and box.end > box.first else 0)
+    owner = np.array([run.box for run in page.runs])
+    above = np.array([max(boxes[index].parent, 0) for index in owner])
+    place = np.arange(n)
+    h1 = next((i for i, run in enumerate(page.runs) if boxes[run.box].element.tag == "h1"), None)
+    far = np.minimum(40, abs(place - h1)) / 40 if h1 is not None else np.full(n, 0.5)
+    before, after = (place < h1, place >= h1) if h1 is not None else (np.zeros(n), np.zeros(n))
+    times = repeated[above]
+    return [depth[owner] / 30, place / n, place / n < 0.1, place / n > 0.9, before, after, far, np.log1p(times) / 4, times >= 4]
+
+
+def _of_neighbours(words: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
+    columns, n = [], len(words)
+    for step in NEAR:
+        index = np.arange(n) + step
+        outside = (index < 0) | (index >= n)
+        index = np.clip(index, 0, n - 1)
+        columns += [np.where(outside, 0, np.log1p(words[index]) / 5), np.where(outside, 1, share[index]), outside]
+    return columns
+
+
+def _of_tags(page: Outline) -> list[np.ndarray]:
+    tags = np.array([page.boxes[run.box].element.tag for run in page.runs])
+    return [tags == tag for tag in TAGS]
+
+
+def _of_names(page: Outline) -> list[np.ndarray]:
+    """Bits of all boxes around a run but the body, and the groups of the one that holds it."""
+    around, own = np.zeros(len(page.boxes), np.uint64), np.zeros(len(page.boxes), np.uint64)
+    for index, box in enumerate(page.boxes[1:], 1):
+        named, bits = _own_bits(box.element)
+        own[index] = named
+        around[index] = int(around[box.parent]) | bits
+    owner = np.array([run.box for run in page.runs])
+    return [*_unpacked(around[owner], len(BITS)), *_unpacked(own[owner], len(GROUPS))]
+
+
+def _unpacked(bits: np.ndarray, count: int) -> list[np.ndarray]:
+    return [(bits >> np.uint64(bit)) & np.uint64(1) for bit in range(count)]

@@ -1,0 +1,52 @@
+"""The tree of an HTML page, of whatever bytes.
+
+"<title> LoRA\\n notes</title><p>a&#1;<!-- x -->b"   ->   html > head > title, body > p "ab"
+"""
+
+import re
+from typing import TypeAlias
+
+import lxml.html
+from lxml import etree
+
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+# huge_tree: else libxml2 stops at 256 nested tags
+PARSER = lxml.html.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
+Element: TypeAlias = lxml.html.HtmlElement
+
+
+def parse(page: str) -> Element | None:
+    """The tree of a page without comments, or None where there is no element in it."""
+    try:
+        tree = lxml.html.document_fromstring(page.encode("utf-8", "replace"), parser=PARSER)
+    except (etree.ParserError, etree.XMLSyntaxError):
+        return None
+    if "&#" in page or CONTROL.search(page):
+        _scrub(tree)
+    return tree
+
+
+def body_of(tree: Element) -> Element:
+    """The body of a page; the page itself where it has none."""
+    body = tree.find("body")
+    return tree if body is None else body
+
+
+def title_of(page: str) -> str | None:
+    """The text of `<title>`, if there is one."""
+    tree = parse(page)
+    title = tree.findtext(".//title") if tree is not None else None
+    return " ".join(title.split()) if title and title.strip() else None
+
+
+def _scrub(tree: Element) -> None:
+    """Drop control characters, which a page can hold as `&#1;`, but which lxml refuses when they are moved."""
+    for element in tree.iter():
+        element.text, element.tail = _scrubbed(element.text), _scrubbed(element.tail)
+        for key, value in element.attrib.items():
+            if CONTROL.search(value):
+                element.set(key, _scrubbed(value))
+
+
+def _scrubbed(text: str | None) -> str | None:
+    return CONTROL.sub("", text) if text and CONTROL.search(text) else text

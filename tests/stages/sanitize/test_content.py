@@ -1,0 +1,124 @@
+"""The main content of pages of several kinds, and that no page with text ends up empty."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stages.sanitize import signs
+from stages.sanitize.content import MODEL, Trees
+from stages.sanitize.html import to_markdown
+
+LONG = (
+    "The rank of an adapter sets how much it can learn: a higher one takes more memory, more time and more examples, number {}."
+)
+HEAD = '<header><nav><ul class="menu"><li><a>Home</a></li><li><a>Basket</a></li></ul></nav></header>'
+FOOT = '<footer class="footer"><p>© 2024 Morel Hardware. All rights reserved.</p><a>Privacy</a></footer>'
+COOKIES = '<div class="cookie-banner"><p>We use cookies to count our readers. <a>I agree</a></p></div>'
+SIDE = '<aside class="sidebar"><h3>Related posts</h3><ul><li><a>Ten keys</a></li><li><a>Nine doors</a></li></ul></aside>'
+PARAGRAPHS = "".join(f"<p>{LONG.format(n)}</p>" for n in range(6))
+POSTS = "".join(
+    f'<div class="post"><div class="author"><a>user{n}</a></div><div class="message"><p>{LONG.format(n)}</p></div></div>'
+    for n in range(6)
+)
+CARDS = "".join(
+    f'<li class="product-card"><h3><a>Drill X{n}00</a></h3><p>A drill of {n} kg.</p><span>{n}9 €</span></li>'
+    for n in range(1, 9)
+)
+ALL = [LONG.format(n) for n in range(6)]
+CODE = '<pre><code class="language-python">model.merge()\nmodel.save()</code></pre>'
+
+
+def _page(body: str, head: str = "") -> str:
+    return f"<html><head><title>T</title>{head}</head><body>{HEAD}{COOKIES}{body}{SIDE}{FOOT}</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        pytest.param(f"<article><h1>LoRA</h1>{PARAGRAPHS}</article>", ALL, id="article"),
+        pytest.param(f'<main class="documentation"><h1>Merge</h1>{PARAGRAPHS}{CODE}<h2>Next</h2>{PARAGRAPHS}</main>',
+                     [LONG.format(0), "```python\nmodel.merge()\nmodel.save()\n```", "## Next"], id="documentation"),
+        pytest.param(f'<main><h1>Rank?</h1><div class="thread">{POSTS}</div></main>', ALL, id="forum"),
+        pytest.param(f'<main><h1>Drills</h1><ul class="products">{CARDS}</ul></main>',
+                     ["Drill X100", "A drill of 8 kg."], id="shop"),
+    ],
+)  # fmt: skip
+def test_the_content_stays_and_the_rest_goes(body: str, wanted: list[str]) -> None:
+    text = to_markdown(_page(body), "web")
+    for part in wanted:
+        assert part in text
+    for part in ("Basket", "cookies", "Nine doors", "All rights reserved"):
+        assert part not in text
+
+
+def test_an_article_keeps_its_lists_tables_and_code() -> None:
+    table = "<table><tr><th>rank</th><th>size</th></tr><tr><td>8</td><td>2 MB</td></tr></table>"
+    steps = f"<ol><li>{LONG.format(7)}</li><li>{LONG.format(8)}<ul><li>{LONG.format(9)}</li></ul></li></ol>"
+    inside = f"{PARAGRAPHS}<p>Run <code>merge_all</code> then.</p>{CODE}{steps}{table}{PARAGRAPHS}"
+    text = to_markdown(_page(f"<article><h1>LoRA</h1>{inside}</article>"), "narrative")
+    for part in ("`merge_all`", "```python\nmodel.merge()\nmodel.save()\n```", f"1. {LONG.format(7)}\n2. {LONG.format(8)}",
+                 f"   - {LONG.format(9)}", "| rank | size |\n| --- | --- |\n| 8 | 2 MB |"):  # fmt: skip
+        assert part in text
+
+
+def test_a_narrative_is_an_article() -> None:
+    assert LONG.format(3) in to_markdown(_page(f"<main>{PARAGRAPHS}</main>"), "narrative")
+
+
+def test_what_only_noscript_holds_is_content() -> None:
+    text = to_markdown(
+        f'<html><body><div id="app"></div><noscript><main><h1>Thread</h1>{POSTS}</main></noscript></body></html>', "web"
+    )
+    assert LONG.format(4) in text
+
+
+def test_links_away_from_an_article_go() -> None:
+    body = (
+        f'<article><h1>LoRA</h1>{PARAGRAPHS}<p><a href="#">Read more: nine doors that no key fits</a></p>{PARAGRAPHS}</article>'
+    )
+    assert "nine doors" not in to_markdown(_page(body, '<meta property="og:type" content="article">'), "narrative")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<p>x</p>", "x", "<nav>x</nav>", "<footer>x</footer>", "<form>x</form>", "<body><div hidden>x</div></body>",
+        '<div class="cookie-banner">x</div>', "<table><tr><td>x</td></tr></table>", "<ul><li><a>x</a></li></ul>",
+        "<button>x</button>", "<div>" * 200 + "x" + "</div>" * 200, "<noscript>x</noscript>",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("doc_type", ["web", "technical", "narrative"])
+def test_a_page_with_text_is_never_empty(page: str, doc_type: str) -> None:
+    assert "x" in to_markdown(page, doc_type)
+
+
+def test_the_weights_are_of_the_signs_that_are_taken() -> None:
+    assert json.loads(MODEL.read_text(encoding="utf-8"))["names"] == signs.names()
+
+
+def test_trees_add_their_leaves() -> None:
+    one = {"feature": [0, -1, 1, -1, -1], "threshold": [0.5, 0, 2.0, 0, 0], "left": [1, 0, 3, 0, 0], "right": [2, 0, 4, 0, 0]}
+    arrays = {key: np.array(values) for key, values in one.items()}
+    trees = Trees(**arrays, value=np.array([0, -1.0, 0, 1.0, 3.0]), roots=np.array([0, 0]), bias=0.0)
+    odds = np.log(
+        trees(np.array([[0.0, 9.0], [1.0, 2.0], [1.0, 3.0]])) / (1 - trees(np.array([[0.0, 9.0], [1.0, 2.0], [1.0, 3.0]])))
+    )
+    assert odds == pytest.approx([-2.0, 2.0, 6.0])
+
+
+MARKUP = st.sampled_from(
+    ["<p>", "</p>", "<div class='content'>", "</div>", "<table><tr><td>", "<ul><li>", "<a>", "</a>", "<br>", "<pre>", "</pre>",
+     "<form>", "<script>", "</script>", "<noscript>", "<details><summary>", "<dl><dt>", "<!--", "-->", "&#1;", "&nbsp;", "\x00",
+     "\x0b", "\ud800", "<frameset>", "<svg>", "<math>", "<?xml", "<template>", "<h1>", "word ", LONG]
+)  # fmt: skip
+
+
+@settings(max_examples=100)
+@given(st.lists(st.one_of(MARKUP, st.text(max_size=5)), max_size=15).map("".join), st.sampled_from(["web", "faq", "narrative"]))
+def test_any_page_has_one_text(page: str, doc_type: str) -> None:
+    text = to_markdown(page, doc_type)
+    assert text == to_markdown(page, doc_type)
+    text.encode("utf-8")

@@ -1,0 +1,51 @@
+"""HTML as Markdown."""
+
+import lxml.html
+import pytest
+
+from stages.sanitize.markdown import render
+
+
+def _render(html: str) -> str:
+    return render(lxml.html.fragment_fromstring(html, create_parent="div")).strip()
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<h1>a</h1><h3>b</h3>", "# a\n\n### b"),
+        ("<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>", "- a\n- b\n  - c"),
+        ("<ol><li>a</li><li>b</li></ol>", "1. a\n2. b"),
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>1</td><td>2</td></tr></table>", "| a | b |\n| --- | --- |\n| 1 | 2 |"),
+        ("<table><tr><th>a</th></tr><tr><td>x|y</td></tr></table>", "| a |\n| --- |\n| x\\|y |"),
+        ("<p>a <code>b_c</code> <a href='#'>d</a> <img src='x' alt='e'>*</p>", "a `b_c` d *"),
+        ("<blockquote>a</blockquote>", "> a"),
+        ("<p>a line\n  end is a <b>space</b><br>and a break</p>", "a line end is a **space**  \nand a break"),
+    ],
+)
+def test_forms(html: str, text: str) -> None:
+    assert _render(html) == text
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        '<pre><code class="language-python">x = 1</code></pre>',
+        '<pre class="brush: python">x = 1</pre>',
+        '<div class="highlight-python notranslate"><div class="highlight"><pre>x = 1</pre></div></div>',
+        '<div class="highlight highlight-source-python"><pre>x = 1</pre></div>',
+        '<pre data-lang="python">x = 1</pre>',
+        '<pre><code class="lang-python hljs">x = 1</code></pre>',
+    ],
+)
+def test_code_keeps_its_language(html: str) -> None:
+    assert _render(html) == "```python\nx = 1\n```"
+
+
+@pytest.mark.parametrize("html", ["<pre>x = 1</pre>", '<pre class="highlight"><code class="language-none">x = 1</code></pre>'])
+def test_code_without_a_language(html: str) -> None:
+    assert _render(html) == "```\nx = 1\n```"
+
+
+def test_what_is_too_deep_for_the_renderer_is_its_bare_text() -> None:
+    assert "x" in _render("<div>" * 240 + "x" + "</div>" * 240)
