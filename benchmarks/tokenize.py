@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +29,11 @@ ROUNDS = 7
 TASKS = ["extract", "faq", "continue"]
 
 
-def lines_of(count: int) -> list[str]:
-    """As many lines of examples as asked for."""
+def lines_of(count: int) -> Iterator[str]:
+    """As many lines of examples as asked for; never all at once, so that the peak is the stage's own."""
     found = [json.loads(line) for line in Path("data/examples/train.jsonl").read_text(encoding="utf-8").split("\n")[:-1]]
-    return [json.dumps({**found[n % len(found)], "example_id": f"d-x-{n}"}, ensure_ascii=False) for n in range(count)]
+    for n in range(count):
+        yield json.dumps({**found[n % len(found)], "example_id": f"d-x-{n}"}, ensure_ascii=False)
 
 
 def texts_of(lines: list[str], prompter: Prompter) -> list[str]:
@@ -67,7 +68,7 @@ def main() -> None:
     loaded = params.load()
     datasets.disable_progress_bars()
     encoder = Encoder(Prompter(checkpoint.load_tokenizer(Path("models/base")), loaded.prompt), loaded.tokenize)
-    lines = lines_of(4 * BATCH)
+    lines = list(lines_of(4 * BATCH))
     texts, tokenizer = texts_of(lines, encoder.prompter), Tokenizer.from_file("models/base/tokenizer.json")
     os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core each, in turn; the stage uses a process a core
     for encode in (tokenizer.encode_batch, tokenizer.encode_batch_fast):  # fast: without offsets

@@ -18,6 +18,7 @@ Where the model has a bos token there is exactly one, whether the template write
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -29,8 +30,8 @@ SHORTENED = "\n[…]\n"
 INSTRUCT = "### Instruction:\n{system}\n\n### Input:\n{input}\n\n### Output:\n"
 SLOT = "\ue000"  # of the private use area: in no template
 PROBES = (SLOT, f" {SLOT}\n", f"<b>&amp; {{{{ {SLOT} }}}} '\"\\\\")  # does a template change what is put into it?
-ROLE_MARKER = re.compile(r"<[|/]?\w[^<>\n]{0,40}>|<</?\w+>>|\[/?[A-Z_]{2,}\]|#{2,} ?\w[\w ]*:|\b[A-Z]{4,}:")
-DATE = "26 Jul 2024"  # templates that print today's date would give another prompt every day; this is Llama 3's own fallback
+ROLE_MARKER = re.compile(r"<[|｜/]?\w[^<>\n]{0,40}>|<</?\w+>>|\[/?[A-Z_]{2,}\]|#{2,} ?\w[\w ]*:|\b[A-Z]{4,}:")
+DATE = datetime(2024, 7, 26)  # templates that print today's would give another prompt every day; Llama 3's own fallback
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,16 @@ class Prompter:
     """Renders and encodes prompts for one tokenizer.
 
     Raises:
-        Failure: the style is `chat` and the tokenizer has no chat template.
+        Failure: the style is `chat` and the tokenizer has no chat template, or it is no fast one.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, section: Prompt) -> None:
         if section.style == "chat" and not tokenizer.chat_template:
             raise Failure("prompt.style is chat, but the base has no chat template; set prompt.style: instruct")
+        if not tokenizer.is_fast:
+            raise Failure(f"{type(tokenizer).__name__} tells no offsets of its tokens; give the base a tokenizer.json")
+        tokenizer.backend_tokenizer.no_truncation()  # a tokenizer.json may hold limits of its own: rows would be cut,
+        tokenizer.backend_tokenizer.no_padding()  # or padded, in silence
         self._tokenizer = tokenizer
         self._section = section
         bos = tokenizer.bos_token_id
@@ -69,7 +74,12 @@ class Prompter:
 
     def _found_markers(self) -> list[str]:
         """Control tokens of the tokenizer, and what the form in use writes around a message."""
-        added = (token.content for token in self._tokenizer.added_tokens_decoder.values() if token.special)
+        form = str(self._tokenizer.chat_template or "")  # Qwen's <think> and DeepSeek's <｜User｜> are not called special
+        added = (
+            token.content
+            for token in self._tokenizer.added_tokens_decoder.values()  # not all: Gemma's HTML tags and GPT-NeoX's spaces too
+            if token.special or (token.content in form and re.search(r"\w", token.content))
+        )
         written = ROLE_MARKER.findall(self._rendered(SLOT, SLOT).replace(SLOT, "\n"))
         found = {*self._tokenizer.all_special_tokens, *added, *written}
         return sorted(token for token in found if len(token) > 1)
@@ -108,7 +118,8 @@ class Prompter:
         return text if not self._adds_bos or text.startswith(bos) else bos + text
 
     def _templated(self, messages: list[dict[str, str]]) -> str:
-        return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, date_string=DATE))
+        clock = {"date_string": f"{DATE:%d %b %Y}", "strftime_now": DATE.strftime}
+        return str(self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **clock))
 
     def _takes_a_system_message(self) -> bool:
         """Whether the chat template shows a system message; some refuse it (Gemma), some leave it out in silence."""
@@ -127,6 +138,7 @@ class Prompter:
         """
         if task == "continue":
             return Encoded(self.start, 0)
+        user = self.defuse(user)  # what is counted and cut is what the model reads
         ids = self.ids([self.text(task, user)])[0]
         if len(ids) <= budget:
             return Encoded(ids, 0)
@@ -170,10 +182,8 @@ class Prompter:
 
     def ids(self, texts: list[str]) -> list[list[int]]:
         """Token ids of texts as they are, control tokens in them parsed."""
-        if self._tokenizer.is_fast:  # without the wrapper's masks: three quarters of its time
-            encoded = self._tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-            return [item.ids for item in encoded]
-        return [list(ids) for ids in self._tokenizer(texts, add_special_tokens=False)["input_ids"]]
+        encoded = self._tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [item.ids for item in encoded]  # without the wrapper's masks: three quarters of its time
 
     def offsets(self, text: str) -> list[tuple[int, int]]:
         """Where each token of a text begins and ends, in characters."""

@@ -91,17 +91,22 @@ def life(data: Path, doc_id: str, only: str | None = None) -> dict[str, Any]:
     dropped = next(rows(data / "clean", "dropped", "doc_id", one), None)
     dropped = dropped or next(rows(data / "documents", "ledger", "doc_id", one), None)
     examples = [line for line in _examples(data / "examples", doc_id) if only in (None, line["example_id"])]
+    rejected = _rejected(data / "examples", (stored or dropped or {}).get("source_uri"))
     return {
         "stored": stored,
         "kept": kept,
         "dropped": dropped,
         "examples": examples,
         "rejected": [
-            *_rejected(data / "examples", (stored or dropped or {}).get("source_uri")),
+            *(line for line in rejected if only is None or line["index"] == _index(only)),
             *_refused(data / "tokens", {line["example_id"] for line in examples}),
         ],
         "tokens": _tokens(data / "tokens", {line["example_id"] for line in examples}, () if only else ("input_ids", "labels")),
     }
+
+
+def _index(example_id: str) -> int:
+    return int(example_id.rsplit("-", 1)[1].split(".")[0])
 
 
 def _lines(path: Path) -> Iterator[Row]:
@@ -145,6 +150,7 @@ def show(console: Console, source_uri: str, found: dict[str, Any]) -> None:
     if found["kept"]:
         _show_kept(console, found["kept"])
     if found["dropped"]:
+        _show_steps(console, found["dropped"].get("steps") or [])
         console.print(f"[red]dropped[/]: {found['dropped']['drop_reason']}: {escape(str(found['dropped']['detail']))}")
     elif not found["kept"]:
         console.print("[yellow]not sanitized yet[/]: run `dvc repro sanitize`")
@@ -163,13 +169,18 @@ def _show_stored(console: Console, stored: Row | None) -> None:
         console.print(f"  declared: {escape(origin)}")
 
 
-def _show_kept(console: Console, kept: Row) -> None:
+def _show_steps(console: Console, steps: list[Row]) -> None:
     table = Table("step", "in", "out", "notes", title_justify="left", box=None, padding=(0, 2))
-    for step in kept["steps"]:
+    for step in steps:
         table.add_row(
             step["step"], f"{step['chars_in']:,}", f"{step['chars_out']:,}", escape("; ".join(step.get("notes") or []))
         )
-    console.print(table)
+    if steps:
+        console.print(table)
+
+
+def _show_kept(console: Console, kept: Row) -> None:
+    _show_steps(console, kept["steps"])
     score = "" if kept["language_score"] is None else f" ({kept['language_score']})"
     pii = ", ".join(f"{count} {name}" for name, count in sorted(dict(kept["pii"] or {}).items())) or "none"
     console.print(
@@ -191,6 +202,8 @@ def _show_examples(console: Console, found: dict[str, Any]) -> None:
         console.print(f"  … {len(found['examples'])} examples in all, {len(every)} token rows, {cut} of them shortened")
     for line in found["rejected"][:SHOWN]:
         console.print(f"[red]rejected[/] item {line['index']}: {line['reason']}: {escape(line['detail'])}")
+    if len(found["rejected"]) > SHOWN:
+        console.print(f"  … {len(found['rejected'])} rejected in all")
     if found["kept"] and not found["examples"] and not found["rejected"]:
         console.print(
             f"no example: no task makes any of a document of type {found['kept']['doc_type']}, or `prepare` has not run"
@@ -204,6 +217,30 @@ def show_row(console: Console, row: Row, tokenizer: Any) -> None:
         text = tokenizer.decode([token for token, _ in part])
         console.print(Text(text, style="bold green" if labelled else "dim"), end="")
     console.print()
+
+
+def show_rows(console: Console, token_rows: list[Row], base: Path) -> None:
+    """Print the text of every token row of an example, if the base's tokenizer is there."""
+    if not (base / "config.json").is_file():
+        console.print(f"{base} is not there to read the token rows: run `dvc repro base`, or name another with --base")
+        return
+    from transformers import AutoTokenizer  # seconds to import: only where a row is read
+
+    tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+    for row in token_rows:
+        show_row(console, row, tokenizer)
+
+
+def require_example(data: Path, doc_id: str, uri: str, only: str) -> None:
+    """Refuse an example_id that its document does not have.
+
+    Raises:
+        Failure: it stands neither among the examples nor among the rejected items.
+    """
+    known = [line["example_id"] for line in _examples(data / "examples", doc_id)]
+    if only not in known and all(line["index"] != _index(only) for line in _rejected(data / "examples", uri)):
+        has = f"{len(known)}, from {known[0]} to {known[-1]}" if known else "none"
+        raise Failure(f"no example {only!r}; {uri} has {has}")
 
 
 def main() -> None:
@@ -223,14 +260,12 @@ def main() -> None:
     console = Console(highlight=False, soft_wrap=True)
     only = arguments.query if EXAMPLE_ID.fullmatch(arguments.query) else None
     for doc_id, uri in list(found.items())[: arguments.limit]:
+        if only:
+            require_example(arguments.data, doc_id, uri, only)
         lived = life(arguments.data, doc_id, only)
         show(console, uri, lived)
-        if only and lived["tokens"] and (arguments.base / "config.json").is_file():
-            from transformers import AutoTokenizer  # seconds to import: only where a row is read
-
-            tokenizer = AutoTokenizer.from_pretrained(arguments.base, local_files_only=True)
-            for row in lived["tokens"][only]:
-                show_row(console, row, tokenizer)
+        if only and lived["tokens"]:
+            show_rows(console, lived["tokens"][only], arguments.base)
     if len(found) > arguments.limit:
         console.print(f"{len(found) - arguments.limit} more documents match; --limit shows them")
 

@@ -44,7 +44,7 @@ def prepare(documents: list[Row], section: Prepare) -> Prepared:
     """All examples of all tasks, split without leakage.
 
     Raises:
-        Failure: a group is forced into two splits, or no row has a field of `prepare.fields`.
+        Failure: a group is forced into two splits.
     """
     made: list[tuple[Row, Example]] = []
     rejected: list[Rejected] = []
@@ -63,7 +63,6 @@ def prepare(documents: list[Row], section: Prepare) -> Prepared:
                 made.append((document, item))
         if before == (len(made), len(rejected)):
             rejected.append(_useless(document, section))
-    _check_fields([example for _, example in made], section)
     _warn_of_groups(columns, section)
     return _split(made, rejected, known_answers, section)
 
@@ -159,6 +158,7 @@ def main() -> None:
     found = prepare(list(read_shards(arguments.clean, "kept")), section)
     for item in [item for item in found.rejected if item.reason not in ("leak", "no_task")][:20]:
         print(f"warning: prepare: {item.source_uri}, item {item.index}: {item.reason}: {item.detail}", file=sys.stderr)
+    _check_fields([example for items in found.splits.values() for example in items], section)
     _check_splits(found, section, arguments.clean)
     _write(arguments.examples, found)
     counts = ", ".join(f"{len(found.splits[split])} {split}" for split in examples.SPLITS)

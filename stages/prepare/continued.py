@@ -24,7 +24,7 @@ def examples(document: Row, section: Prepare) -> Iterator[Example | Rejected]:
 def pieces(text: str, limit: int) -> list[str]:
     """Cut a text at paragraph ends into pieces of at most `limit` characters; a longer paragraph stays whole."""
     found: list[str] = []
-    for paragraph in re.split(r"\n{2,}", text.strip()):
+    for paragraph in re.split(r"\n{2,}", text.strip()) if text.strip() else []:
         if found and len(found[-1]) + 2 + len(paragraph) <= limit:
             found[-1] += "\n\n" + paragraph
         else:

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import StringConstraints, TypeAdapter, ValidationError
+from pydantic import FiniteFloat, StringConstraints, TypeAdapter, ValidationError
 
 from stages.documents import Row
 from stages.examples import Example
@@ -19,7 +19,7 @@ from stages.params import OutputField, Prepare
 from stages.prepare.rows import TABLE_MIMES, Fault, Rejected, example, pairs
 
 Text = Annotated[str, StringConstraints(pattern=r"\S")]
-NUMBER: TypeAdapter[int | float] = TypeAdapter(int | float)
+NUMBER: TypeAdapter[int | float] = TypeAdapter(int | FiniteFloat)  # NaN is no JSON
 TYPES: dict[str, tuple[TypeAdapter[Any], str]] = {
     "text": (TypeAdapter(Text), "a text"),
     "number": (NUMBER, "a number"),
@@ -47,6 +47,8 @@ def checked(output: dict[str, Any], fields: dict[str, OutputField], strict: bool
     for name, value in output.items():
         if name not in fields:
             return "unknown_field", f"{name!r} is not in prepare.fields ({', '.join(fields)})"
+        if value is None:
+            continue  # what is absent is written as null here too, and an object of a Parquet file has every key
         adapter, wanted = TYPES[fields[name].type]
         try:
             found[name] = adapter.validate_python(value, strict=strict)

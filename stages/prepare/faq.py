@@ -13,6 +13,9 @@ from stages.examples import Example
 from stages.params import Prepare
 from stages.prepare.rows import Rejected, example, is_table, pairs
 
+# A fence from its first to its last line, or to the end of the text; else the mark of a heading.
+HEADING = re.compile(r"^[ \t]*(`{3,}|~{3,})[^`\n]*$.*?(?:^[ \t]*\1[`~]*[ \t]*$|\Z)|^## ", re.MULTILINE | re.DOTALL)
+
 
 def examples(document: Row, section: Prepare) -> Iterator[Example | Rejected]:
     """Every question of a document with its answer."""
@@ -22,7 +25,7 @@ def examples(document: Row, section: Prepare) -> Iterator[Example | Rejected]:
                 continue
             yield example(document, "faq", pair.place, pair.input, pair.output, pair.row, section.group_by)
     elif document["doc_type"] == "faq":
-        for index, part in enumerate(re.split(r"^## ", document["text"], flags=re.MULTILINE)[1:]):
+        for index, part in enumerate(_parts(document["text"])):
             question, _, answer = (text.strip() for text in part.partition("\n"))
             if not answer and not question.endswith("?"):
                 continue  # the heading of a chapter
@@ -31,6 +34,13 @@ def examples(document: Row, section: Prepare) -> Iterator[Example | Rejected]:
                 continue
             asked = _with_title(question, document["title"], section.title_words)
             yield example(document, "faq", str(index), asked, answer, {}, section.group_by)
+
+
+def _parts(text: str) -> list[str]:
+    """What follows each heading, up to the next; a comment of a shell script inside a fence is none."""
+    headings = [found for found in HEADING.finditer(text) if not found.group(1)]
+    ends = [*(found.start() for found in headings[1:]), len(text)]
+    return [text[found.end() : end] for found, end in zip(headings, ends, strict=False)]
 
 
 def _with_title(question: str, title: str | None, words: int) -> str:

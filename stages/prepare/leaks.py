@@ -4,26 +4,31 @@ MinHash proposes pairs (`stages.duplicates`), a little below the threshold becau
 similarity of their word shingles decides. What is left after the offenders are gone is counted by another method: an exact
 join over rare shingles, without MinHash.
 
-Inputs are compared with inputs (of continued pretraining the text itself), outputs with outputs. A short output, such as
-a price, repeats without a leak; so does the answer of a test row that asks a trained question in other words on purpose.
+Inputs are compared with inputs, outputs with outputs; continued text, which is all output, with both. A short output, such
+as a price, repeats without a leak; so does the answer of a test row that asks a trained question in other words on purpose.
 """
 
 import math
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
+from numpy.typing import NDArray
 
-from stages.duplicates import Signatures, Twins, signature
+from stages.command import progress
+from stages.duplicates import WORD, Signatures, Twins, signature
 from stages.examples import Example
 from stages.params import NearDuplicates, Prepare
 from stages.prepare.rows import Rejected
 
 MARGIN = 0.15  # below the threshold: 4.7 standard deviations of an estimate of 0.85 by 128 permutations
 
+MANY = 10_000  # texts for which progress is shown: some seconds
+
 Side = Callable[[Example], str | None]
+Shingles = NDArray[np.uint64]  # hashes, sorted, each once: 8 bytes a shingle
 
 
 def input_side(example: Example) -> str | None:
@@ -35,11 +40,9 @@ def output_side(section: Prepare) -> Side:
     """What is compared among outputs; None where an output is too short to be told from others."""
 
     def side(example: Example) -> str | None:
-        if not example.input:
-            return None
         values = [example.output] if isinstance(example.output, str) else [str(v) for v in example.output.values() if v]
         text = " ".join(values)
-        return text if len(re.findall(r"\w+", text)) >= section.near_outputs.min_words else None
+        return text if len(WORD.findall(text)) >= section.near_outputs.min_words else None
 
     return side
 
@@ -74,8 +77,11 @@ class Watch:
         self._twins.remember(np.arange(len(watched)))
 
     def _signatures(self, texts: list[str]) -> Signatures:
-        rows = [signature(text, self._section) for text in texts]
-        return np.array(rows, dtype=np.uint16).reshape(len(rows), self._section.permutations)
+        found = np.empty((len(texts), self._section.permutations), np.uint16)
+        bar = progress(iterable=texts, desc=f"leaks by {self._name}", unit="text", disable=len(texts) < MANY)
+        for row, text in enumerate(bar):
+            found[row] = signature(text, self._section)
+        return found
 
     def leaks(self, examples: list[Example]) -> dict[int, Leak]:
         """The examples at or above the threshold, by their place, each with the most similar test example."""
@@ -93,40 +99,60 @@ class Watch:
                 found[place] = Leak(examples[place], self._known[-first][0], self._name, similarity)
         return found
 
-    def count(self, examples: Iterable[Example]) -> int:
-        """How many examples are at or above the threshold: exact, by prefix filtering (Chaudhuri et al. 2006).
+    def count(self, examples: list[Example]) -> int:
+        """How many examples are at or above the threshold: exact, without MinHash."""
+        rarest = Rarest([known for _, known in self._known], self._threshold)
+        bar = progress(iterable=examples, desc=f"leaks left by {self._name}", unit="text", disable=len(examples) < MANY)
+        return sum(self._is_near(example, rarest) for example in bar)
 
-        Two sets that similar share a shingle among the few rarest of each: only those are looked up.
-        """
-        frequency = Counter(shingle for _, known in self._known for shingle in known)
-        places: dict[str, list[int]] = defaultdict(list)
-        for index, (_, known) in enumerate(self._known):
-            for shingle in self._rarest(known, frequency):
-                places[shingle].append(index)
-        return sum(self._is_near(example, frequency, places) for example in examples)
-
-    def _is_near(self, example: Example, frequency: Counter[str], places: dict[str, list[int]]) -> bool:
+    def _is_near(self, example: Example, rarest: "Rarest") -> bool:
         text = self._side(example)
         if text is None:
             return False
         mine = shingles(text, self._section.shingle_words)
-        candidates = {index for shingle in self._rarest(mine, frequency) for index in places.get(shingle, ())}
-        return any(jaccard(mine, self._known[index][1]) >= self._threshold for index in candidates)
-
-    def _rarest(self, members: set[str], frequency: Counter[str]) -> list[str]:
-        ordered = sorted(members, key=lambda shingle: (frequency[shingle], shingle))
-        return ordered[: len(ordered) - math.ceil(self._threshold * len(ordered) - 1e-9) + 1]
+        return any(jaccard(mine, self._known[index][1]) >= self._threshold for index in rarest.sharing(mine))
 
 
-def shingles(text: str, size: int) -> set[str]:
-    """The runs of `size` lower-case words of a text, as `signature` hashes them."""
-    words = re.findall(r"\w+", text.lower())
-    return {" ".join(words[i : i + size]) for i in range(max(1, len(words) - size + 1))}
+class Rarest:
+    """Finds among many sets those that can be similar to another: prefix filtering (Chaudhuri et al. 2006).
+
+    Two sets at or above the threshold share a shingle among the few rarest of each: only those are looked up.
+    """
+
+    def __init__(self, known: list[Shingles], threshold: float) -> None:
+        self._threshold = threshold
+        self._all = np.sort(_joined(known))
+        rarest = [self._of(members) for members in known]
+        keys, rows = _joined(rarest), np.repeat(np.arange(len(known)), np.array([len(part) for part in rarest], np.int64))
+        order = np.argsort(keys)
+        self._keys, self._rows = keys[order], rows[order]
+
+    def sharing(self, members: Shingles) -> NDArray[np.int64]:
+        """The places of the sets that share one of their rarest shingles with these."""
+        wanted = self._of(members)
+        first, last = np.searchsorted(self._keys, wanted), np.searchsorted(self._keys, wanted, "right")
+        return np.unique(np.concatenate([self._rows[start:end] for start, end in zip(first, last, strict=True)]))
+
+    def _of(self, members: Shingles) -> Shingles:
+        counts = np.searchsorted(self._all, members, "right") - np.searchsorted(self._all, members)
+        return members[np.argsort(counts, kind="stable")[: len(members) - math.ceil(self._threshold * len(members) - 1e-9) + 1]]
 
 
-def jaccard(one: set[str], other: set[str]) -> float:
+def _joined(parts: list[Shingles]) -> Shingles:
+    return np.concatenate([np.zeros(0, np.uint64), *parts])
+
+
+def shingles(text: str, size: int) -> Shingles:
+    """The 64-bit hashes of the runs of `size` lower-case words of a text, the runs that `signature` takes."""
+    words = WORD.findall(text.lower())
+    runs = {" ".join(words[i : i + size]) for i in range(max(1, len(words) - size + 1))}
+    return np.unique(np.frombuffer(b"".join(blake2b(run.encode(), digest_size=8).digest() for run in runs), np.uint64))
+
+
+def jaccard(one: Shingles, other: Shingles) -> float:
     """Shared members as a share of all."""
-    return len(one & other) / len(one | other)
+    shared = len(np.intersect1d(one, other, assume_unique=True))
+    return shared / (len(one) + len(other) - shared)
 
 
 def watches(test: list[Example], known_answers: set[str], section: Prepare) -> list[Watch]:

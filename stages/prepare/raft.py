@@ -31,10 +31,11 @@ QUOTE = re.compile(r"##begin_quote##(.*?)##end_quote##", re.DOTALL)
 
 @dataclass(frozen=True)
 class Passage:
-    """A piece of text that a row can show, and the task of the example that it is from."""
+    """A piece of text that a row can show, the task of the example that it is from, and its document."""
 
     text: str
     task: str
+    doc_id: str
 
 
 def words(text: str) -> list[str]:
@@ -48,12 +49,12 @@ class Shelf:
     def __init__(self, found: Iterable[Example], section: Prepare) -> None:
         limit = section.raft.passage_characters
         texts = {
-            fold_space(part): example.task
+            fold_space(part): (example.task, example.doc_ids[0])
             for example in found
             for part in ([example.target] if example.task == "faq" else pieces(example.target, limit))
             if example.task in ("faq", "continue")
         }
-        self._passages = [Passage(text, task) for text, task in texts.items() if words(text)]
+        self._passages = [Passage(text, *origin) for text, origin in texts.items() if words(text)]
         self._index = bm25s.BM25()
         if self._passages:
             self._index.index([words(passage.text) for passage in self._passages], show_progress=False)
@@ -118,9 +119,8 @@ def _row(asked: Example, oracle: Passage, distractors: list[Passage], section: P
         refusals = section.raft.refusal
         target = f"##Answer: {refusals.get(asked.language, next(iter(refusals.values())))}"
     passages = "\n".join(f"[{number}] {passage.text}" for number, passage in enumerate(shown, start=1))
-    return Example(
-        example_id, "raft", asked.doc_ids, asked.group, asked.language, f"{passages}\n\nQuestion: {asked.input}", target
-    )
+    doc_ids = list(dict.fromkeys([*asked.doc_ids, *(passage.doc_id for passage in shown)]))
+    return Example(example_id, "raft", doc_ids, asked.group, asked.language, f"{passages}\n\nQuestion: {asked.input}", target)
 
 
 def _best(oracle: Passage, asked: Example) -> str:

@@ -23,6 +23,7 @@ from typing import Any
 
 import datasets
 import numpy as np
+from transformers import AutoConfig
 
 from stages import checkpoint, command, examples, params
 from stages.command import Failure
@@ -33,7 +34,8 @@ from stages.tokenize.shards import Chooser, Encoder, column, encode, write_shard
 
 SPLITS = ("train", "valid")
 CACHE = Path(".cache/tokenize")
-CODE = ("stages/prompt.py", "stages/tokenize/rows.py")  # what turns an example into a row
+# What turns an example into a row.
+CODE = ("stages/examples.py", "stages/portions.py", "stages/prompt.py", "stages/tokenize/rows.py")
 
 
 def state_of(base: Path, prompt: Prompt, section: Tokenize) -> str:
@@ -127,10 +129,11 @@ def run(tasks: list[params.Task], mix: Mix, prompt: Prompt, section: Tokenize, a
     if not sys.stderr.isatty():
         datasets.disable_progress_bars()
     tokenizer = checkpoint.load_tokenizer(arguments.base)
-    config = json.loads((arguments.base / "config.json").read_text(encoding="utf-8"))
-    longest = min(tokenizer.model_max_length, config.get("max_position_embeddings", tokenizer.model_max_length))
+    config = AutoConfig.from_pretrained(arguments.base, local_files_only=True).get_text_config()  # GPT-2 calls it n_positions
+    places = getattr(config, "max_position_embeddings", None)
+    longest = min(tokenizer.model_max_length, places or tokenizer.model_max_length)
     if section.max_seq_len > longest:
-        raise Failure(f"tokenize.max_seq_len = {section.max_seq_len}; the base takes at most {longest}")
+        raise Failure(f"tokenize.max_seq_len = {section.max_seq_len}; the base takes at most {longest}; lower it")
     for split, remedy in (("train", "add documents for them"), ("test", "raise prepare.test_share")):
         if next(examples.read(arguments.examples / f"{split}.jsonl", tasks), None) is None:
             raise Failure(

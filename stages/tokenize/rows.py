@@ -8,7 +8,6 @@ A target is never cut. A prompt that is too long loses the middle of its input, 
 that is too long becomes several rows, cut at paragraph ends, else at line ends, sentence ends, words.
 """
 
-import re
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from stages.checkpoint import IGNORED
 from stages.command import Failure
 from stages.examples import Example
 from stages.params import Tokenize
+from stages.portions import portions
 from stages.prompt import Prompter
 
-ENDS = (r"\n{2,}", r"\n", r"(?<=[.!?…])\s+", r"\s+")  # where a text may be cut, the best first
 ROWS = pa.schema(
     [("example_id", pa.string()), ("input_ids", pa.list_(pa.int32())), ("n_prompt", pa.int32()), ("n_target", pa.int32()),
      ("n_cut", pa.int32()), ("reason", pa.string()), ("detail", pa.string())]
@@ -66,32 +65,6 @@ def _text_rows(example: Example, whole: list[int], prompter: Prompter, section: 
         return [_made(example, start, whole, 0)]
     parts = portions(example.target, section.max_seq_len - len(start), prompter)
     return [_made(example, start, part, 0) for part in parts]
-
-
-def portions(text: str, budget: int, prompter: Prompter) -> list[list[int]]:
-    """A text as several runs of at most `budget` token ids, each ended by eos; no character but white space is lost."""
-    found: list[list[int]] = []
-    rest = text.strip()
-    while rest:
-        end = len(rest)
-        while len(ids := prompter.encode_texts([rest[:end].strip()])[0]) > budget:
-            offsets = prompter.offsets(rest[:end])
-            kept = max(1, len(offsets) - (len(ids) - budget))
-            end = _last_end(rest, min(offsets[kept - 1][1], end - 1)) if end > 1 else 0
-            if end <= 0:
-                raise Failure(f"tokenize.max_seq_len leaves {budget} tokens for a text, not enough for one character; raise it")
-        found.append(ids)
-        rest = rest[end:].strip()
-    return found
-
-
-def _last_end(text: str, limit: int) -> int:
-    """The last good place to cut in the first `limit` characters, in their second half if there is one there."""
-    for pattern in ENDS:
-        places = [match.start() for match in re.finditer(pattern, text[:limit]) if match.start() > limit // 2]
-        if places:
-            return places[-1]
-    return limit
 
 
 def _made(example: Example, prompt: list[int], target: list[int], n_cut: int) -> TokenRow:

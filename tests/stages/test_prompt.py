@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import pytest
@@ -15,7 +16,7 @@ import xllamacpp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from requests.adapters import HTTPAdapter
-from transformers import PreTrainedTokenizerBase
+from transformers import AddedToken, PreTrainedTokenizerBase
 from urllib3 import Retry
 
 from stages import checkpoint
@@ -116,6 +117,37 @@ OTHERS = ["<s>", "</s>", "＜s＞", "<|eot_id|>", "<|user|>\n", "<|assistant|>",
 KINDS = [tokenizers.byte_level, tokenizers.sentencepiece, tokenizers.sentencepiece_file, tokenizers.unigram]
 
 
+@pytest.mark.parametrize("marker", ["<think>", "<｜User｜>", "<tool_call>"])
+def test_what_the_template_writes_is_a_marker_even_if_no_one_calls_it_special(marker: str, loaded: Params) -> None:
+    other = tokenizers.byte_level()
+    other.add_tokens([AddedToken(marker, special=False), AddedToken("<b>", special=False), AddedToken("   ", special=False)])
+    other.chat_template = str(other.chat_template) + f"{{% if false %}}{marker}   {{% endif %}}"
+    prompter = Prompter(other, loaded.prompt)
+    assert prompter.defuse(f"a {marker} <b>c</b>   d") == f"a < {marker[1:]} <b>c</b>   d"
+
+
+def test_an_input_full_of_markers_is_shortened_as_it_is_read(chat: Prompter) -> None:
+    encoded = chat.encode("faq", "<|im_end|>" * 2000, 300)
+    assert 250 < len(encoded.ids) <= 300
+    assert encoded.n_cut > 2000
+
+
+def test_limits_inside_a_tokenizer_file_neither_cut_nor_pad(loaded: Params) -> None:
+    other = tokenizers.byte_level()
+    other.bos_token = None
+    other.backend_tokenizer.enable_truncation(8)
+    other.backend_tokenizer.enable_padding(length=4000)
+    prompter = Prompter(other, loaded.prompt.model_copy(update={"style": "instruct"}))
+    assert 8 < len(prompter.encode("faq", "Where is the key?", 512).ids) < 512
+
+
+def test_a_tokenizer_without_offsets_is_one_line(loaded: Params) -> None:
+    other = tokenizers.byte_level()
+    slow = SimpleNamespace(is_fast=False, chat_template=other.chat_template)
+    with pytest.raises(Failure, match=r"SimpleNamespace tells no offsets of its tokens; give the base a tokenizer.json"):
+        Prompter(slow, loaded.prompt)  # type: ignore[arg-type]
+
+
 def _control(tokenizer: PreTrainedTokenizerBase) -> set[int]:
     return set(tokenizer.all_special_ids) | {n for n, token in tokenizer.added_tokens_decoder.items() if token.special}
 
@@ -209,6 +241,8 @@ def test_a_template_with_a_date_is_the_same_every_day(base: Path, loaded: Params
         "{{ date_string }}{% for m in messages %}<{{ m.content }}>{% endfor %}"
     )
     assert Prompter(other, loaded.prompt).text("faq", "a").startswith("26 Jul 2024<")
+    other.chat_template = "{{ strftime_now('%d %B %Y') }}{% for m in messages %}<{{ m.content }}>{% endfor %}"
+    assert Prompter(other, loaded.prompt).text("faq", "a").startswith("26 July 2024<")
 
 
 TARGETS = ["No.", '{"name": "é", "price": null}', "12 €", "日本語", " word", "\nNo.", "  x", "🙂"]

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from stages.command import Failure
-from stages.documents import KEPT, LEDGER, STORE, Row, document_id, write_shards
-from stages.trace import life, matching, show_row
+from stages.documents import DROPPED, KEPT, LEDGER, STORE, Row, document_id, write_shards
+from stages.trace import life, matching, require_example, show, show_row
 from tests.stages import tokenizers
 
 KEPT_ID, GONE_ID, BAD_ID = document_id("faq/kept.md"), document_id("faq/gone.md"), document_id("bad/_metadata.yaml")
@@ -50,8 +50,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     ]
     write_shards(kept, root / "clean", "kept", KEPT, 2, key="doc_id")
-    dropped = [*ledger, _row(LEDGER.names, "faq/gone.md", drop_reason="exact_duplicate", detail="of faq/kept.md")]
-    write_shards(dropped, root / "clean", "dropped", LEDGER, 1, key="doc_id")
+    steps = [{"step": "mended", "chars_in": 77, "chars_out": 66, "notes": ["5kg -> 5 kg"]}]
+    gone = _row(DROPPED.names, "faq/gone.md", drop_reason="exact_duplicate", detail="of faq/kept.md", steps=steps)
+    write_shards([*ledger, gone], root / "clean", "dropped", DROPPED, 1, key="doc_id")
     (root / "examples").mkdir()
     for split in ("train", "valid", "test"):
         lines = (
@@ -114,6 +115,35 @@ def test_a_dropped_document_has_a_reason(data: Path) -> None:
 
 def test_one_example_leads_back_to_its_document(data: Path) -> None:
     assert [line["example_id"] for line in life(data, KEPT_ID, f"{KEPT_ID}-faq-1")["examples"]] == [f"{KEPT_ID}-faq-1"]
+    assert life(data, KEPT_ID, f"{KEPT_ID}-faq-1")["rejected"] == []
+    assert [line["index"] for line in life(data, KEPT_ID, f"{KEPT_ID}-faq-4")["rejected"]] == [4]
+
+
+def test_an_example_that_its_document_does_not_have_is_one_line(data: Path) -> None:
+    require_example(data, KEPT_ID, "faq/kept.md", f"{KEPT_ID}-faq-4.1")
+    with pytest.raises(Failure) as caught:
+        require_example(data, KEPT_ID, "faq/kept.md", f"{KEPT_ID}-faq-7")
+    assert str(caught.value) == (f"no example '{KEPT_ID}-faq-7'; faq/kept.md has 2, from {KEPT_ID}-faq-0 to {KEPT_ID}-faq-1")
+    with pytest.raises(Failure, match=r"; faq/gone.md has none"):
+        require_example(data, GONE_ID, "faq/gone.md", f"{GONE_ID}-faq-0")
+
+
+def test_the_command_says_what_is_missing(data: Path, tmp_path: Path) -> None:
+    for words, shown in (
+        ([f"{KEPT_ID}-faq-1", "--base", str(tmp_path / "none")], f"{tmp_path}/none is not there to read the token rows: run"),
+        ([f"{KEPT_ID}-faq-7"], f"error: no example '{KEPT_ID}-faq-7'"),
+    ):
+        command = [sys.executable, "-m", "stages.trace", "--data", str(data), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert shown in done.stdout + done.stderr
+
+
+def test_many_rejected_items_are_counted(data: Path) -> None:
+    found = life(data, KEPT_ID)
+    out = io.StringIO()
+    show(Console(file=out, width=200), "faq/kept.md", {**found, "rejected": found["rejected"] * 10})
+    assert "… 20 rejected in all" in out.getvalue()
+    assert out.getvalue().count("rejected item") == 12
 
 
 def test_what_is_not_there_is_one_line(data: Path, tmp_path: Path) -> None:
@@ -130,7 +160,8 @@ def test_the_command_shows_it_all(data: Path) -> None:
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for words in ("stored", "decode", "890", "Q: -> ##", "'[T]'", "2 email", "assistant: 30 + 41 tokens, 7 cut", "no token row",
                   "rejected item 4: no_output",
-                  "rejected item 0: target_too_long: assistant: 1300", "dropped: exact_duplicate: of faq/kept.md"):  # fmt: skip
+                  "rejected item 0: target_too_long: assistant: 1300", "mended", "77", "5kg -> 5 kg",
+                  "dropped: exact_duplicate: of faq/kept.md"):  # fmt: skip
         assert words in shown, words
 
 

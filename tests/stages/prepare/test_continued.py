@@ -40,5 +40,10 @@ def test_pieces_of_any_text_hold_its_paragraphs(text: str, limit: int) -> None:
     assert "\n\n".join(pieces(text, limit)) == re.sub(r"\n{2,}", "\n\n", text.strip())
 
 
+@pytest.mark.parametrize("text", ["", " \n\n "])
+def test_nothing_has_no_pieces(text: str) -> None:
+    assert pieces(text, 6) == []
+
+
 def test_pieces_are_filled() -> None:
     assert pieces("aa\n\nbb\n\ncc", 6) == ["aa\n\nbb", "cc"]

@@ -24,8 +24,10 @@ FIELDS = {
         ({"name": "x", "size": "1"}, "unknown_field", "'size' is not in prepare.fields (name, price, sold, colours)"),
         ({"name": 5}, "bad_value", "name = 5; it must be a text, or the key absent"),
         ({"name": " "}, "bad_value", 'name = " "; it must be a text'),
-        ({"name": None}, "bad_value", "name = null; it must be a text"),
+        ({"name": None, "price": None}, "missing_field", "name: required by prepare.fields"),
         ({"name": "x", "price": "12"}, "bad_value", 'price = "12"; it must be a number'),
+        ({"name": "x", "price": float("nan")}, "bad_value", "price = NaN; it must be a number"),
+        ({"name": "x", "price": float("inf")}, "bad_value", "price = Infinity; it must be a number"),
         ({"name": "x", "price": True}, "bad_value", "price = true; it must be a number"),
         ({"name": "x", "sold": 1}, "bad_value", "sold = 1; it must be true or false"),
         ({"name": "x", "colours": "red"}, "bad_value", 'colours = "red"; it must be a list of texts'),
@@ -45,6 +47,11 @@ def test_an_object_has_every_field_and_absent_ones_are_null() -> None:
     assert list(checked(output, FIELDS, strict=True).items()) == [  # type: ignore[union-attr]
         ("name", "x"), ("price", 12.5), ("sold", None), ("colours", ["red"]),
     ]  # fmt: skip
+
+
+def test_a_field_that_is_null_is_absent() -> None:
+    found = checked({"name": "x", "price": None, "sold": None, "colours": None}, FIELDS, strict=True)
+    assert found == {"name": "x", "price": None, "sold": None, "colours": None}
 
 
 def test_the_cells_of_a_csv_file_are_read_as_their_type(loaded: Params) -> None:

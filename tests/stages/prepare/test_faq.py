@@ -31,6 +31,21 @@ def test_sections_of_a_page(loaded: Params) -> None:
     assert [one for one in found if isinstance(one, Rejected)] == [Rejected("a.html", 2, "no_output", "'Empty?' has no answer")]
 
 
+FENCED = (
+    "## How do I start it?\n\n```sh\n## as root\nrun\n```\n\n- or:\n  ~~~~\n## x\n~~~\n## y\n  ~~~~\n\n"
+    "## Why is `x` ```so```?\n\nBecause."
+)
+
+
+def test_a_comment_inside_a_fence_is_no_question(loaded: Params) -> None:
+    section = loaded.prepare.model_copy(update={"title_words": 0})
+    found = [one for one in examples(document("a.md", FENCED, "faq", "text/markdown"), section) if isinstance(one, Example)]
+    first, last = FENCED.removeprefix("## ").split("\n\n## ")
+    assert [f"{one.input}\n\n{one.output}" for one in found] == [first, last]
+    open_ended = document("a.md", "## Open?\n\nNo.\n\n```\n## x\n\ny", "faq", "text/markdown")
+    assert [one.output for one in examples(open_ended, section) if isinstance(one, Example)] == ["No.\n\n```\n## x\n\ny"]
+
+
 @pytest.mark.parametrize(("words", "asked"), [(0, "Where?"), (1, "Where?"), (2, "The shop: Where?")])
 def test_the_title_helps_a_short_question(words: int, asked: str, loaded: Params) -> None:
     section = loaded.prepare.model_copy(update={"title_words": words})

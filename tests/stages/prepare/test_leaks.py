@@ -15,7 +15,7 @@ from stages.params import Prepare
 from stages.prepare.__main__ import prepare
 from stages.prepare.leaks import jaccard, shingles, watches, without_leaks
 from tests.conftest import ROOT
-from tests.stages.prepare.documents import table
+from tests.stages.prepare.documents import document, table
 
 SECTION: Prepare = params.load(ROOT / "params.yaml").prepare
 WORDS = [f"word{n}" for n in range(100)]
@@ -88,6 +88,36 @@ def test_continued_text_is_compared_by_its_text() -> None:
     one = Example("a-continue-0", "continue", ["a"], "a", "en", "", _text())
     clean, leaks = without_leaks([one], watches([one], set(), SECTION))
     assert (clean, [leak.similarity for leak in leaks]) == ([], [1.0])
+
+
+def test_continued_text_that_is_the_answer_of_a_test_question_is_a_leak() -> None:
+    documents = [
+        table([{"input": "May I bring it back?", "output": ANSWER}], "test.json", "other", "test"),
+        document("train.md", ANSWER, "technical", "text/markdown", "train"),
+    ]
+    found = prepare(documents, SECTION)
+    assert [(item.source_uri, item.detail) for item in found.rejected] == [
+        ("train.md", f"of {document_id('test.json')}-faq-0 by its output, similarity 1.00")
+    ]
+    assert found.splits["train"] == []
+
+
+def test_many_examples_show_progress(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("stages.prepare.leaks.MANY", 2)
+    found = [_example(n, f"{_text(n)} {n}") for n in range(3)]
+    guard = watches(found[:1], set(), SECTION)[0]
+    guard.leaks(found)
+    guard.count(found)
+    shown = capsys.readouterr().err
+    assert "leaks by input: 100%" in shown
+    assert "leaks left by input: 100%" in shown
+
+
+def test_shingles_are_small_and_equal_for_equal_runs_of_words() -> None:
+    found = shingles("The key, the KEY; the key is small", 2)
+    assert (str(found.dtype), len(found)) == ("uint64", 4)  # the key, key the, key is, is small
+    assert jaccard(found, shingles("key is small", 2)) == 2 / 4
+    assert jaccard(shingles("", 2), shingles("...", 2)) == 1.0
 
 
 def _example(number: int, text: str) -> Example:

@@ -83,6 +83,15 @@ def test_what_cannot_work_is_one_line(document: Row, message: str, tmp_path: Pat
     assert str(caught.value).startswith(message)
 
 
+def test_why_no_row_has_a_field_is_told_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [NAMELESS, {"input": "y", "output": {"name": "y", "price": 5}}]
+    with pytest.raises(Failure, match="no row has price, category, manufacturer"):
+        _run([table(rows)], tmp_path, monkeypatch)
+    assert "warning: prepare: a.json, item 1: bad_value: price = 5" in capsys.readouterr().err
+
+
 def test_only_the_tasks_of_params_are_made(loaded: Params) -> None:
     documents = [table([_pair("x", "g")]), document("a.md", "## Open on Sundays?\n\nNo.", "faq", "text/markdown")]
     section = loaded.prepare.model_copy(update={"tasks": ["faq"]})

@@ -66,6 +66,11 @@ def test_a_row_shows_its_oracle_among_hard_distractors_and_quotes_it(section: Pr
     assert ANSWERS["Where is the shop?"] not in _shown(row)  # the others are about drills: harder
 
 
+def test_a_row_names_the_documents_of_its_passages(section: Prepare) -> None:
+    for row in _rows([*FAQ, TEXT], section):
+        assert row.doc_ids == (["d", "m"] if any("eighty euros, and" in text for text in _shown(row)) else ["d"])
+
+
 def test_every_quote_is_verbatim_in_a_passage_of_its_row(section: Prepare) -> None:
     rows = _rows([*FAQ, TEXT], section)
     assert len(rows) == len(FAQ)

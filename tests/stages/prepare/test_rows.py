@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from stages import params
 from stages.params import Prepare
-from stages.prepare.rows import Pair, Rejected, pairs
+from stages.prepare.rows import Pair, Rejected, example, pairs
 from tests.conftest import ROOT
 from tests.stages.prepare.documents import document, table
 
@@ -35,13 +35,15 @@ def _found(items: list[Any], doc_type: str = "other") -> list[tuple[str, str, An
         ({"input": "x", "output": "  "}, "no_output", 'output is "  "'),
         ({"input": "x", "output": [1]}, "no_output", "output is [1]"),
         ({"input": " ", "output": {"name": "x"}}, "empty_input", "nothing is left"),
-        ({"input": "x", "output": "a lamp"}, "not_json", 'output is "a lamp"; of a product it must be a JSON object'),
+        ({"input": "x", "output": "a lamp"}, "not_json", 'output is "a lamp"; of a product, and among objects, it must'),
         ({"input": "x", "output": '{"name": "x"'}, "not_json", 'output is "{\\"name\\": \\"x\\""; of a product'),
         ({"messages": []}, "no_output", "a conversation without an answer"),
         ({"messages": ["hi"]}, "bad_message", '"hi"; it must be a text of user or assistant'),
         ({"messages": [{"role": "tool", "content": "5"}]}, "bad_message", '{"role": "tool", "content": "5"};'),
         ({"messages": [{"role": "user", "content": [{"image": "x"}]}]}, "bad_message", '{"role": "user"'),
         ({"messages": [{"role": "assistant", "content": "Hi."}]}, "bad_message", '{"role": "assistant"'),
+        ({"instruction": "x", "input": 5, "output": "y"}, "no_input", "a pair is"),
+        ({"input": "x", "output": '{"name": "\\ud83d"}'}, "not_json", 'output is "{\\"name\\"'),
     ],
 )
 def test_a_row_that_is_no_pair_is_rejected_once_with_its_place(item: Any, reason: str, detail: str) -> None:
@@ -62,6 +64,9 @@ def test_a_row_that_is_no_pair_is_rejected_once_with_its_place(item: Any, reason
         {"messages": [{"role": "user", "content": "Open?"}, {"role": "assistant", "content": "No."}]},
         {"messages": [{"role": "human", "content": [{"type": "text", "text": "Open?"}]}, {"role": "gpt", "content": "No."}]},
         {"conversations": [{"from": "human", "value": "Open?"}, {"from": "gpt", "value": "No."}]},
+        {"conversations": [{"role": "user", "content": "Open?"}, {"role": "assistant", "content": "No."}]},
+        {"messages": [{"from": "human", "value": "Open?"}, {"from": "gpt", "value": "No."}]},
+        {"messages": [{"role": None, "from": "human", "content": None, "value": "Open?"}, {"from": "gpt", "value": "No."}]},
     ],
 )  # fmt: skip
 def test_columns_and_chat_formats_are_recognised(row: dict[str, Any]) -> None:
@@ -89,6 +94,30 @@ def test_every_answer_of_a_conversation_is_a_pair_that_holds_the_turns_before_it
     ]  # fmt: skip
 
 
+def test_a_question_at_the_end_of_a_conversation_is_rejected_and_its_other_turns_kept() -> None:
+    turns = [{"role": role, "content": text} for role, text in (("user", "Rank?"), ("assistant", "Size."), ("user", "Alpha?"))]
+    first, last = pairs(table([{"messages": turns}], doc_type="other"), SECTION)
+    assert isinstance(first, Pair)
+    assert isinstance(last, Rejected)
+    assert (first.place, first.output, last.index, last.reason) == ("0", "Size.", 0, "no_output")
+    assert last.detail.startswith("output is null")
+
+
+def test_what_looks_like_a_turn_inside_a_message_is_none() -> None:
+    turns = [("user", "x\n\nAssistant: yes\nUser: y"), ("assistant", "User: z"), ("user", "My User: is a\nUser:")]
+    row = {"messages": [{"role": role, "content": text} for role, text in [*turns, ("assistant", "End.")]]}
+    assert _found([row]) == [
+        ("0", "x\n\nAssistant : yes\nUser : y", "User: z"),
+        ("0.1", "User: x\n\nAssistant : yes\nUser : y\n\nAssistant: User : z\n\nUser: My User: is a\nUser :", "End."),
+    ]
+
+
+def test_a_text_among_objects_is_no_output_and_a_text_among_texts_is_one() -> None:
+    text = {"input": "b", "output": '{"name": "X"'}
+    assert _found([GOOD, text, GOOD]) == [("0", "x", {"name": "x"}), ("2", "x", {"name": "x"})]
+    assert [output for _, _, output in _found([GOOD, text])] == [{"name": "x"}, '{"name": "X"']
+
+
 def test_without_an_output_column_the_columns_named_like_fields_are_the_object() -> None:
     assert _found([{"html": "<b>X</b>", "name": "X", "price": "", "sku": "7"}]) == [("0", "<b>X</b>", {"name": "X"})]
 
@@ -108,6 +137,22 @@ def test_a_csv_file_with_an_input_column_is_a_table() -> None:
     assert [(item.input, item.output) for item in found if isinstance(item, Pair)] == [
         ("<b>X,\n200</b>", {"name": "X200", "price": "12 €"})
     ]
+
+
+@pytest.mark.parametrize("mime", ["text/csv", "text/tab-separated-values"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_cells_stand_apart_by_what_gives_an_input_column(delimiter: str, mime: str) -> None:
+    text = delimiter.join(["name", "html", "price"]) + "\n" + delimiter.join(["X200", "<b>X", '"12,5;\t€"']) + "\n"
+    found = list(pairs(document("a.csv", text, "product", mime), SECTION))
+    assert [(item.input, item.output) for item in found if isinstance(item, Pair)] == [
+        ("<b>X", {"name": "X200", "price": "12,5;\t€"})
+    ]
+
+
+@pytest.mark.parametrize(("layout", "group"), [(0, "0"), (False, "False"), ("card", "card"), ("", "d"), (None, "d")])
+def test_a_group_is_any_value_but_none(layout: Any, group: str) -> None:
+    doc = {"doc_id": "d", "language": "en"}
+    assert example(doc, "faq", "0", "x", "y", {"layout": layout}, "layout").group == group
 
 
 @pytest.mark.parametrize("text", ["a,b\n1,2\n", "", "no table at all"])

@@ -4,16 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerBase
 
 from stages import checkpoint
-from stages.command import Failure
 from stages.examples import Example
 from stages.params import Params, Tokenize
 from stages.prompt import Prompter
-from stages.tokenize.rows import portions, table_of, token_rows, with_labels
+from stages.tokenize.rows import table_of, token_rows, with_labels
 
 pytestmark = pytest.mark.slow
 
@@ -118,18 +115,3 @@ def test_a_long_text_is_divided_at_paragraph_ends_and_nothing_is_lost(
         assert len(row["input_ids"]) == row["n_target"] <= 128
         assert row["input_ids"].count(tokenizer.eos_token_id) == 1
         assert (row["input_ids"][-1], row["n_cut"], row["example_id"]) == (tokenizer.eos_token_id, 0, "d-continue-1")
-
-
-@settings(max_examples=60)
-@given(st.text(alphabet="ab .\né日🙂", max_size=300), st.integers(8, 40))
-def test_portions_fit_and_hold_every_character(
-    prompter: Prompter, tokenizer: PreTrainedTokenizerBase, text: str, budget: int
-) -> None:
-    parts = portions(text, budget, prompter)
-    assert all(1 < len(part) <= budget for part in parts)
-    assert "".join("".join(tokenizer.decode(part[:-1]) for part in parts).split()) == "".join(text.split())
-
-
-def test_no_room_for_a_character_is_one_line(prompter: Prompter) -> None:
-    with pytest.raises(Failure, match=r"tokenize.max_seq_len leaves 1 tokens for a text"):
-        portions("word", 1, prompter)

@@ -195,6 +195,31 @@ def test_rows_longer_than_the_model_takes_are_refused(
         _run(tmp_path, tmp_path / "base", "products", monkeypatch)
 
 
+@pytest.mark.parametrize(
+    ("config", "limit"),
+    [
+        ({"model_type": "gpt2", "n_positions": 512}, 512),
+        ({"model_type": "llava", "text_config": {"model_type": "llama", "max_position_embeddings": 256}}, 256),
+    ],
+)
+def test_the_limit_stands_in_the_configuration_under_several_names(
+    config: dict[str, Any], limit: int, tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(base, tmp_path / "base", ignore=shutil.ignore_patterns("*.safetensors"))
+    (tmp_path / "base" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(Failure, match=rf"tokenize.max_seq_len = 1024; the base takes at most {limit}; lower it"):
+        _run(tmp_path, tmp_path / "base", "products", monkeypatch)
+
+
+def test_a_model_without_a_limit_takes_what_its_tokenizer_takes(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(base, tmp_path / "base", ignore=shutil.ignore_patterns("*.safetensors"))
+    (tmp_path / "base" / "config.json").write_text('{"model_type": "bloom"}')
+    _run(tmp_path, tmp_path / "base", "products", monkeypatch)
+    assert (tmp_path / "tokens" / "train-00000.parquet").is_file()
+
+
 def test_the_command(tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     _run(tmp_path, base, "products", monkeypatch)
     lines = capsys.readouterr().out.splitlines()
