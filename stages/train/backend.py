@@ -1,7 +1,7 @@
 """The base with a fresh adapter on it: by unsloth on CUDA, by transformers and peft anywhere.
 
-unsloth refuses to be imported without a GPU, and must be imported before peft and transformers with one: so the choice
-is made first, and each backend imports its own libraries.
+unsloth refuses to be imported without a GPU, and must be imported before transformers, peft and trl with one: so the choice
+is made first (`stages.train.__main__`), and each backend imports its own libraries.
 """
 
 import importlib.util
@@ -16,18 +16,25 @@ from stages.params import Lora, Train
 LINEAR_OF_LLAMA = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def choose(wanted: str, lora: Lora) -> str:
+def choose(section: Train, lora: Lora) -> str:
     """`unsloth` or `peft`, for this machine and this adapter.
 
     Raises:
-        Failure: unsloth is demanded and cannot run here, or cannot make such an adapter.
+        Failure: unsloth is demanded and cannot run here, or cannot make such an adapter; FSDP is, and there is no GPU.
     """
+    wanted, shared = section.backend, section.launch.strategy == "fsdp"
+    if shared and not torch.cuda.is_available():
+        raise Failure(
+            "train.launch.strategy is fsdp, which shares the weights out among GPUs, and none was found; set it to ddp"
+        )
     possible = torch.cuda.is_available() and importlib.util.find_spec("unsloth") is not None
-    able = not lora.dora and lora.init == "default"
+    able = not lora.dora and lora.init == "default" and not shared
     if wanted == "unsloth" and not possible:
         raise Failure("train.backend is unsloth, which needs a CUDA GPU and requirements.txt; set it to auto or peft")
     if wanted == "unsloth" and not able:
-        raise Failure("train.backend is unsloth, which makes plain LoRA here; set it to auto or peft for dora or another init")
+        raise Failure(
+            "train.backend is unsloth, which makes plain LoRA here; set it to auto or peft for dora, another init or fsdp"
+        )
     return "unsloth" if wanted != "peft" and possible and able else "peft"
 
 
@@ -49,31 +56,30 @@ def dtype_of(wanted: str) -> torch.dtype:
 
 def load(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: int) -> Any:
     """The base at `base`, frozen, with a fresh adapter; seeded, so that its initial weights are always the same."""
-    make = _with_unsloth if choose(section.backend, lora) == "unsloth" else _with_peft
+    make = _with_unsloth if choose(section, lora) == "unsloth" else _with_peft
     return make(base, lora, section, max_seq_len, seed)
 
 
 def _with_peft(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: int) -> Any:
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training, replace_lora_weights_loftq
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig, set_seed
+    from transformers import BitsAndBytesConfig, set_seed
 
     from stages.train.fused import fuse
 
-    dtype = dtype_of(section.dtype)
+    dtype, shared = dtype_of(section.dtype), section.launch.strategy == "fsdp"
     if lora.init == "loftq" and section.load_in != "4bit":
         raise Failure(f"init: loftq makes up for a 4-bit base, but train.load_in is {section.load_in}; set it to 4bit")
+    if lora.init == "loftq" and not torch.cuda.is_available():
+        raise Failure("init: loftq is computed by peft on CUDA alone, and no GPU was found; set it to pissa or default")
     quantisation = {
         "16bit": None,
         "8bit": BitsAndBytesConfig(load_in_8bit=True),
-        "4bit": BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype),
-    }
-    model = AutoModelForCausalLM.from_pretrained(
-        base,
-        dtype=dtype,
-        quantization_config=quantisation[section.load_in],
-        attn_implementation=section.attention,
-        local_files_only=True,
-    )
+        "4bit": BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=dtype,
+            bnb_4bit_quant_storage=dtype if shared else None,  # FSDP shares out floating-point tensors only
+        ),
+    }  # fmt: skip
+    model = _frozen(base, dtype=dtype, quantization_config=quantisation[section.load_in], attn_implementation=section.attention)
     model.config.use_cache = False
     if section.load_in != "16bit":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=section.gradient_checkpointing)
@@ -92,7 +98,31 @@ def _with_peft(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: i
     model = get_peft_model(model, config)
     if lora.init == "loftq":
         replace_lora_weights_loftq(model, str(base / "model.safetensors"))
-    fuse(model)
+    if not shared:  # FSDP brings a layer's weights when the layer is called, not when they are read
+        fuse(model)
+    return model
+
+
+def _frozen(base: Path, **options: Any) -> Any:
+    """The base at `base`, whole.
+
+    Raises:
+        Failure: its weights are not those that its configuration speaks of; transformers would draw the missing ones at random.
+    """
+    from transformers import AutoModelForCausalLM
+
+    try:
+        model, loading = AutoModelForCausalLM.from_pretrained(base, local_files_only=True, output_loading_info=True, **options)
+    except RuntimeError as error:
+        if "mismatch" not in str(error):
+            raise
+        raise Failure(
+            f"train: the weights of {base} have other shapes than its config.json says; make the base again"
+        ) from error
+    if loading["missing_keys"]:
+        raise Failure(
+            f"train: {base} has no weights for {sorted(loading['missing_keys'])[0]} of its config.json; make the base again"
+        )
     return model
 
 

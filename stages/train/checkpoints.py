@@ -1,6 +1,7 @@
 """Checkpoints of an unfinished training: whose they are, and which one to go on from.
 
 .cache/train/products/lock                          held by the process that trains
+.cache/train/products/loss.csv                      the curve so far, to be watched
 .cache/train/products/3f2a…/checkpoint-140/         the trainer's state; whole once it holds `complete`
 
 The folder's name is a hash of everything that decides the result, so that another parameter, row, base, library or line
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 from transformers import TrainerCallback
 
@@ -73,7 +75,12 @@ def latest(folder: Path) -> Path | None:
             whole.append(path)
         else:
             shutil.rmtree(path)
-    return max(whole, key=lambda path: int(path.name.removeprefix(PREFIX)), default=None)
+    return max(whole, key=step_of, default=None)
+
+
+def step_of(path: Path) -> int:
+    """The optimiser step after which a checkpoint was written."""
+    return int(path.name.removeprefix(PREFIX))
 
 
 def prune(folder: Path) -> None:
@@ -95,5 +102,18 @@ class Seal(TrainerCallback):
 
     on_epoch_end = on_step_end
 
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+
     def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        (Path(args.output_dir) / f"{PREFIX}{state.global_step}" / COMPLETE).touch()
+        if args.world_size > 1:
+            torch.distributed.barrier()  # the other processes write their generators' states
+        if not state.is_world_process_zero:
+            return
+        folder = Path(args.output_dir)
+        (folder / f"{PREFIX}{state.global_step}" / COMPLETE).touch()
+        old = sorted(folder.glob(f"{PREFIX}*"), key=step_of)[: -self._limit]
+        for path in old:
+            if path != Path(state.best_model_checkpoint or ""):
+                (path / COMPLETE).unlink(missing_ok=True)  # first: a kill may leave half of the rest
+                shutil.rmtree(path)

@@ -47,6 +47,9 @@ def fuse(model: Any) -> int:
 def _plain(layer: Any) -> bool:
     if type(layer) is not Linear or type(layer.base_layer) is not torch.nn.Linear:
         return False
+    bias = layer.base_layer.bias
+    if bias is not None and bias.requires_grad:  # bias: all trains it
+        return False
     return isinstance(layer.lora_dropout["default"], torch.nn.Identity) and not layer.use_dora["default"]
 
 

@@ -1,6 +1,12 @@
-"""What a person sees while an adapter is trained: one bar with loss, learning rate, tokens a second and the time left."""
+"""What a person sees while an adapter is trained: one bar with loss, learning rate, tokens a second and the time left.
+
+And a table that grows, outside of the outputs, in the form of metrics/plots/loss.csv (docs/experiments.md):
+
+    .cache/train/products/loss.csv        adapter,kind,step,loss
+"""
 
 import time
+from pathlib import Path
 from typing import Any
 
 from transformers import TrainerCallback
@@ -21,7 +27,10 @@ class Bar(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._first = state.global_step
         self._started = time.monotonic()
-        self._bar = progress(desc=f"train {self._name}", total=state.max_steps, unit="step", initial=self._first)
+        silent = not state.is_world_process_zero
+        self._bar = progress(
+            desc=f"train {self._name}", total=state.max_steps, unit="step", initial=self._first, disable=silent
+        )
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.update(state.global_step - self._bar.n)
@@ -33,6 +42,25 @@ class Bar(TrainerCallback):
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         self._bar.close()
+
+
+class Watched(TrainerCallback):
+    """Writes the loss curve anew at each of its points; a resumed training goes on where its checkpoint stood."""
+
+    def __init__(self, name: str, table: Path) -> None:
+        self._name, self._table = name, table
+
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if not state.is_world_process_zero:
+            return
+        points = curve(state.log_history)
+        lines = [
+            f"{self._name},{kind},{point['step']},{point[key]:.5g}"
+            for key, kind in (("loss", "train"), ("valid_loss", "valid"))
+            for point in points
+            if key in point
+        ]
+        self._table.write_text("\n".join(["adapter,kind,step,loss", *lines, ""]), encoding="utf-8")
 
 
 def curve(history: list[dict[str, float]]) -> list[dict[str, float]]:

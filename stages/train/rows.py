@@ -30,7 +30,7 @@ def paths(tokens: Path, split: str) -> list[Path]:
 def read(tokens: Path, split: str) -> datasets.Dataset:
     """The token rows of a split: `input_ids` and `labels`, in the order of the shards."""
     table = pa.concat_tables(pq.read_table(path, columns=list(FEATURES)) for path in paths(tokens, split))
-    return datasets.Dataset.from_dict(table.to_pydict(), features=FEATURES)  # from_parquet refuses a split without rows
+    return datasets.Dataset(table.cast(FEATURES.arrow_schema))  # from_parquet refuses a split without rows
 
 
 def by_length(rows: datasets.Dataset) -> datasets.Dataset:
@@ -38,14 +38,18 @@ def by_length(rows: datasets.Dataset) -> datasets.Dataset:
     return rows.select(sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"])))
 
 
-def owner(tokens: Path, ids: list[int]) -> str:
-    """The example that a row of token ids, padded or not, comes from; empty where there is none."""
-    for path in paths(tokens, "train"):
+def owners(tokens: Path, ids: list[int], split: str) -> list[str]:
+    """The examples of a split that a row of token ids comes from, one after the other if it is packed; padding is none."""
+    known: dict[tuple[int, ...], str] = {}
+    for path in paths(tokens, split):
         for batch in pq.ParquetFile(path).iter_batches(columns=["example_id", "input_ids"]):
-            for row in batch.to_pylist():
-                if row["input_ids"] == ids[: len(row["input_ids"])]:
-                    return str(row["example_id"])
-    return ""
+            known |= {tuple(row["input_ids"]): str(row["example_id"]) for row in batch.to_pylist()}
+    sizes = sorted({len(row) for row in known}, reverse=True)
+    found, start = [], 0
+    while size := next((size for size in sizes if tuple(ids[start : start + size]) in known), 0):
+        found.append(known[tuple(ids[start : start + size])])
+        start += size
+    return found
 
 
 class SeededByEpoch(LengthGroupedSampler):

@@ -8,6 +8,13 @@ from trl import SFTConfig
 from stages.params import AdapterTraining, Train
 from stages.train import backend
 
+FSDP = {  # every decoder layer is shared out, gathered when it is called, and forgotten after
+    "version": 2,
+    "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+    "reshard_after_forward": True,
+    "state_dict_type": "FULL_STATE_DICT",
+}
+
 
 def _every(steps: int) -> str:
     return "steps" if steps else "epoch"
@@ -18,7 +25,8 @@ def settings(section: AdapterTraining, machine: Train, max_seq_len: int, folder:
     cpu = not torch.cuda.is_available()
     dtype = backend.dtype_of(machine.dtype)
     best = validate and section.keep == "best"
-    return SFTConfig(
+    shared = machine.launch.strategy == "fsdp"
+    told = SFTConfig(
         output_dir=str(folder),
         num_train_epochs=section.epochs,
         max_steps=section.max_steps or -1,
@@ -41,7 +49,8 @@ def settings(section: AdapterTraining, machine: Train, max_seq_len: int, folder:
         eval_steps=section.valid_steps or None,
         save_strategy=_every(section.save_steps),
         save_steps=section.save_steps or 500,  # transformers refuses 0 even where it is not used
-        save_total_limit=section.save_limit,
+        save_total_limit=None,  # Seal deletes the old ones, when the new one is whole
+        restore_callback_states_from_checkpoint=True,  # the patience that is used up
         load_best_model_at_end=best,
         metric_for_best_model="eval_loss" if best else None,
         greater_is_better=False if best else None,
@@ -59,4 +68,11 @@ def settings(section: AdapterTraining, machine: Train, max_seq_len: int, folder:
         eval_packing=machine.packing,
         dataloader_num_workers=0,
         dataloader_pin_memory=not cpu,
+        ddp_backend="gloo" if cpu and machine.launch.strategy == "ddp" else None,
+        ddp_find_unused_parameters=False if machine.launch.strategy == "ddp" else None,
+        fsdp=shared or None,
+        fsdp_config=dict(FSDP) if shared else None,
     )
+    if cpu and machine.launch.strategy != "none":
+        told.__dict__["_setup_devices"] = torch.device("cpu")  # accelerate says cpu:0, which torch.load does not know
+    return told

@@ -24,9 +24,12 @@ from stages.train.rows import SeededByEpoch
 class LabelTrainer(SFTTrainer):
     """Trains on rows that already hold `input_ids` and `labels`."""
 
-    def __init__(self, *args: Any, lora_plus_ratio: float, owner: Callable[[list[int]], str], **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, lora_plus_ratio: float, tail: bool, owner: Callable[[list[int], str], list[str]], **kwargs: Any
+    ) -> None:
         self._lora_plus_ratio = lora_plus_ratio
-        self._owner = owner  # token ids of a row -> the example that it is
+        self._tail = tail  # the model takes a number of last places only, as unsloth's does: it leaves no logits for others
+        self._owner = owner  # token ids of a row, and its split -> the examples in it
         self._last: list[torch.Tensor] = []  # token ids of the last batches
         super().__init__(*args, **kwargs)
 
@@ -45,32 +48,43 @@ class LabelTrainer(SFTTrainer):
             Failure: the loss is not a number.
         """
         if model.training:
-            self._last = [*self._last[-self.args.gradient_accumulation_steps :], inputs["input_ids"]]
+            self._last = [*self._last, inputs["input_ids"]][-self.args.gradient_accumulation_steps :]
         labels = inputs.pop("labels")[:, 1:]
         places = (labels != IGNORED).any(dim=0).nonzero().squeeze(1)
         # gradient checkpointing computes the forward pass again later, outside of this context: then types would differ
         uncast = nullcontext() if self.args.gradient_checkpointing else disable_input_dtype_casting(model)
+        if self._tail:
+            places = torch.arange(int(places[0]), labels.shape[1], device=labels.device)
         with uncast:
-            outputs = model(**inputs, logits_to_keep=places)
+            outputs = model(**inputs, logits_to_keep=len(places) + 1 if self._tail else places)
         wanted = labels[:, places]
-        total = cross_entropy(outputs.logits.float().flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum")
+        logits = outputs.logits[:, : len(places)].float()
+        total = cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum")
         loss = total / (num_items_in_batch if num_items_in_batch is not None else (wanted != IGNORED).sum())
+        if num_items_in_batch is not None and self.args.world_size > 1:
+            loss = loss * self.args.world_size  # the labels are those of all processes, and gradients are averaged over them
         if not torch.isfinite(loss):
-            raise self._broken(f"the loss is {loss.item()}")
+            raise self._broken(f"the loss is {loss.item()}", [inputs["input_ids"]], "train" if model.training else "valid")
         return (loss, outputs) if return_outputs else loss
+
+    def _run_epoch(self, **options: Any) -> None:
+        # transformers takes one step too many when it goes on from the checkpoint of the last one
+        if not self.state.stateful_callbacks["TrainerControl"]["args"]["should_training_stop"]:
+            super()._run_epoch(**options)
 
     def _clip_grad_norm(self, model: Any) -> Any:
         norm = super()._clip_grad_norm(model)
-        if not torch.isfinite(norm):
-            raise self._broken(f"the norm of the gradient is {norm.item()}")
+        scaler = self.accelerator.scaler  # float16 looks for its scale: it overflows and skips steps until it has found it
+        if not torch.isfinite(norm) and (scaler is None or scaler.get_scale() < 1):
+            raise self._broken(f"the norm of the gradient is {norm.item()}", self._last, "train")
         return norm
 
-    def _broken(self, fault: str) -> Failure:
-        rows = [ids for batch in self._last[-self.args.gradient_accumulation_steps :] for ids in batch.tolist()]
-        named = sorted({name for ids in rows if (name := self._owner(ids))})
+    def _broken(self, fault: str, batches: list[torch.Tensor], split: str) -> Failure:
+        step = self.state.global_step
+        when = f"at step {step + 1}" if split == "train" else f"in the validation after step {step}"
+        named = sorted({name for ids in batches for row in ids.tolist() for name in self._owner(row, split)})
         return Failure(
-            f"train: {fault} at step {self.state.global_step + 1}, in a batch of {', '.join(named) or 'packed rows'}; "
-            "look at these examples, or lower learning_rate"
+            f"train: {fault} {when}, in a batch of {', '.join(named)}; look at these examples, or lower learning_rate"
         )
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -87,5 +101,5 @@ class LabelTrainer(SFTTrainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         if self.args.train_sampling_strategy != "group_by_length":
             return super()._get_train_sampler(train_dataset)
-        size = self.args.train_batch_size * self.args.gradient_accumulation_steps
+        size = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
         return SeededByEpoch(train_dataset if train_dataset is not None else self.train_dataset, size, self.args.data_seed)

@@ -2,17 +2,22 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import datasets
 import pytest
 import torch
+from ruamel.yaml import YAML
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from stages.params import AdapterTraining, Lora, Params, Train
 from stages.tokenize.shards import ENCODED, write_shards
+from tests.conftest import ROOT
 
 LORA = {"r": 4, "alpha": 8, "dropout": 0.1, "bias": "none", "target_modules": "all-linear", "rslora": False, "dora": False,
         "init": "default"}  # fmt: skip
+TRAINING = {"epochs": 2, "batch_size": 2, "accumulation": 2, "warmup_steps": 2, "log_steps": 3, "valid_steps": 5,
+            "save_steps": 5}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -66,3 +71,14 @@ def section(loaded: Params) -> AdapterTraining:
 @pytest.fixture
 def machine(loaded: Params) -> Train:
     return loaded.train
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a params.yaml for a small training."""
+    values: Any = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    values["adapters"]["products"]["lora"] = LORA
+    values["adapters"]["products"]["train"] |= TRAINING
+    with (tmp_path / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML(typ="safe", pure=True).dump(values, file)
+    return tmp_path

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 import torch
+from transformers import Qwen2Config
+from transformers.models.qwen2 import Qwen2ForCausalLM
 
 from stages.params import Lora, Train
 from stages.train import backend, fused
@@ -36,6 +38,17 @@ def test_loss_and_gradients_are_those_of_peft(
     assert found.keys() == wanted.keys()
     for name, gradient in wanted.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-7)
+
+
+def test_a_bias_that_is_trained_is_left_to_peft(lora: Lora, machine: Train, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    small = Qwen2Config(vocab_size=512, hidden_size=32, intermediate_size=64, num_hidden_layers=1, num_attention_heads=2,
+                        num_key_value_heads=1)  # fmt: skip
+    Qwen2ForCausalLM(small).save_pretrained(tmp_path)  # q, k and v have a bias
+    plain, exact = lora.model_copy(update={"dropout": 0.0, "bias": "all"}), machine.model_copy(update={"dtype": "float32"})
+    gradients = _gradients(backend.load(tmp_path, plain, exact, 64, seed=1))
+    assert sum("bias" in name for name in gradients) == 3
+    assert fused.fuse(backend.load(tmp_path, plain, exact, 64, seed=1)) == 4  # o, gate, up and down
 
 
 @pytest.mark.parametrize("change", [{"dropout": 0.1}, {"dora": True}])
