@@ -1,0 +1,1 @@
+"""Merged model to GGUF files, each tried and measured."""

@@ -1,0 +1,1 @@
+"""Adapter and base to full weights, proven equal."""

@@ -1,0 +1,1 @@
+"""A model with its card, to a hub or a folder."""
