@@ -42,7 +42,8 @@ def earlier(session: requests.Session, comments: str) -> Any:
     while address:
         page = session.get(address, timeout=SECONDS)
         page.raise_for_status()
-        found = max([comment["id"] for comment in page.json() if MARKER in comment["body"]], default=found)
+        ids = [comment["id"] for comment in page.json() if MARKER in comment["body"]]
+        found = max([*ids, *([found] if found else [])], default=None)
         address = page.links.get("next", {}).get("url")
     return found
 

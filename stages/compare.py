@@ -37,13 +37,22 @@ def read(folder: Path) -> Outcomes:
         Failure: there is none.
     """
     found = {v: folder / v / "outcomes.csv" for v in params.SCORED}
-    tables = {v: pd.read_csv(path, index_col="example_id").sort_index() for v, path in found.items() if path.is_file()}
+    tables = {v: _table(path, "example_id") for v, path in found.items() if path.is_file()}
     if not tables:
         raise Failure(f"{folder} holds no */outcomes.csv; run `dvc repro` to make them")
-    for table in tables.values():
-        if "nats" in table:
-            table["loss"] = table["nats"] / table["loss_tokens"]
     return tables
+
+
+def probes(folder: Path) -> dict[str, pd.Series]:
+    """The loss of a token on each paragraph of neutral text, of the variants that have one."""
+    found = {v: folder / v / "probe.csv" for v in params.SCORED}
+    return {v: _table(path, "paragraph")["loss"] for v, path in found.items() if path.is_file()}
+
+
+def _table(path: Path, index: str) -> pd.DataFrame:
+    # a group may be called NA or null
+    table = pd.read_csv(path, index_col=index, keep_default_na=False, na_values=[""]).sort_index()
+    return table.assign(loss=table["nats"] / table["loss_tokens"]) if "nats" in table else table
 
 
 def pairs(outcomes: Outcomes, section: Intervals) -> dict[str, Any]:
@@ -80,7 +89,11 @@ def breakdown(outcomes: Outcomes, doc_types: dict[str, str]) -> dict[str, Any]:
 
 def _means(part: pd.DataFrame) -> dict[str, Any]:
     scores = [score for score in SHOWN if score in part and part[score].notna().any()]
-    return {score: float(part[score].mean()) for score in scores} | {"n": len(part)}
+    found: dict[str, Any] = {score: float(part[score].mean()) for score in scores}
+    if "loss" in found:
+        found["loss"] = float(part["nats"].sum() / part["loss_tokens"].sum())  # of a token, as in the scorecard
+    asked = int(part["exact_match"].notna().sum()) if "exact_match" in part else 0
+    return found | {"n": asked or len(part)}
 
 
 def length(characters: int) -> str:
@@ -90,11 +103,12 @@ def length(characters: int) -> str:
     return f"{low:04d}–{above[0] - 1:04d}" if above else f"{low:04d} and more"
 
 
-def packed(outcomes: Outcomes) -> dict[str, Any]:
+def packed(outcomes: Outcomes, neutral: dict[str, pd.Series]) -> dict[str, Any]:
     """What Git keeps of every example, so that two commits can be compared pair by pair without their predictions.
 
     `right` holds a word a variant and in it a digit a score of `scores`, 1 where the answer is right, - where the variant
-    has no such score; other scores hold a number a variant. Keys are GROUP/EXAMPLE_ID:
+    has no such score; other scores hold a number a variant. Keys are GROUP/EXAMPLE_ID, those of `probe_loss` the numbers of
+    its paragraphs:
 
         {"variants": ["base", "adapter"], "scores": ["exact_match", "json_parse_rate"],
          "right": {"story/3d0b…-extract-11": "00 11"}, "loss": {"story/3d0b…-extract-11": "0.61 0.0102"}}
@@ -107,6 +121,9 @@ def packed(outcomes: Outcomes) -> dict[str, Any]:
     for score in ("token_f1", "rouge_l", "loss"):
         if any(score in table for table in outcomes.values()):
             found[score] = _cells(keys, outcomes, lambda row, score=score: _number(row.get(score)))  # type: ignore[misc]
+    if neutral:
+        table = pd.DataFrame(neutral, columns=list(outcomes))
+        found["probe_loss"] = {f"{n:02}": " ".join(map(_number, row)) for n, row in zip(table.index, table.values, strict=True)}
     return found
 
 
@@ -140,7 +157,7 @@ def main() -> None:
     found = {
         "pairs": pairs(outcomes, section),
         "breakdown": breakdown(outcomes, doc_types),
-        "outcomes": packed(outcomes),
+        "outcomes": packed(outcomes, probes(arguments.evaluation)),
     }
     shutil.rmtree(arguments.out, ignore_errors=True)
     arguments.out.mkdir(parents=True)

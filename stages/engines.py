@@ -11,16 +11,16 @@ engine.answer([[1, 9690, 198, ...]], max_new_tokens=128)  ->  [Answer(text='{"na
 """
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, get_args
 
 import torch
-import xllamacpp
 from torch.nn.functional import cross_entropy
 
-from stages import checkpoint
+from stages import attention, checkpoint
 from stages.checkpoint import IGNORED
 from stages.command import Failure, progress
 from stages.params import VARIANTS, Decoding, Evaluate, Quantisation
@@ -28,7 +28,8 @@ from stages.params import VARIANTS, Decoding, Evaluate, Quantisation
 T = TypeVar("T")
 GREEDY = {"temperature": 0.0}
 QUANTISATIONS = get_args(Quantisation)
-LOSS_ROWS = 8  # rows of like length scored together
+ONE = {"top_k": 1, "samplers": ["top_k"]}  # the greedy choice without sorting the whole vocabulary at every token
+LOSS_TOKENS = 2048  # of rows scored together, padding included
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,27 @@ def batches(items: list[T], size: int) -> Iterator[list[T]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
+def even(count: int, most: int) -> int:
+    """The size of parts of at most `most` that are as few as can be, and alike: 52 rows of at most 50 are two times 26."""
+    return math.ceil(count / math.ceil(count / most)) if count else 1
+
+
+def alike(rows: list[tuple[list[int], list[int]]]) -> Iterator[list[int]]:
+    """The places of (prompt, target) rows, in parts of like length that hold at most `LOSS_TOKENS` tokens, or one row.
+
+    Rows without a prompt stand apart: all their logits are needed, which with a prompt's would fill the memory.
+    """
+    part: list[int] = []
+    for i in sorted(range(len(rows)), key=lambda i: (not rows[i][0], sum(map(len, rows[i])))):
+        other = part and bool(rows[i][0]) != bool(rows[part[0]][0])
+        if part and (other or (len(part) + 1) * sum(map(len, rows[i])) > LOSS_TOKENS):
+            yield part
+            part = []
+        part.append(i)
+    if part:
+        yield part
+
+
 class Transformers:
     """A Hugging Face model; prompts of similar length are generated together, padded on the left.
 
@@ -108,6 +130,8 @@ class Transformers:
     def __init__(self, folder: Path, adapter: Path | None, section: Evaluate) -> None:
         torch.set_num_threads(section.threads)
         self.model, self.tokenizer = checkpoint.load(folder, section.dtype, adapter)
+        if self.model.device.type == "cpu" and self.model.config._attn_implementation == "sdpa":
+            self.model.set_attn_implementation(attention.GROUPED)
         self.together = section.batch_size
         self._decoding = section.decoding
         self._begun: dict[tuple[int, ...], list[int]] = {}  # prompt -> the first tokens of its greedy answer
@@ -125,7 +149,7 @@ class Transformers:
         open_ = [i for i, row in enumerate(written) if len(row) < max_new_tokens and eos not in row]
         yield from ((i, self._read(written[i])) for i in sorted(set(range(len(prompts))) - set(open_)))
         open_.sort(key=lambda i: len(prompts[i]) + len(written[i]))
-        for part in batches(open_, self.together):
+        for part in batches(open_, even(len(open_), self.together)):
             room = max(max_new_tokens - len(written[i]) for i in part)
             for i, row in zip(part, self._continued([prompts[i] + written[i] for i in part], room), strict=True):
                 yield i, self._read((written[i] + row)[:max_new_tokens])
@@ -140,7 +164,7 @@ class Transformers:
         if self.guide:
             how["logits_processor"] = [self.guide()]
         out = self.model.generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, **how,
+            input_ids=ids, attention_mask=mask, max_new_tokens=max_new_tokens, repetition_penalty=1.0, **how,
             pad_token_id=self.tokenizer.pad_token_id, eos_token_id=self.tokenizer.eos_token_id,
         )  # fmt: skip
         return [list(row) for row in out[:, ids.shape[1] :].tolist()]
@@ -167,7 +191,7 @@ class Transformers:
         """
         found: dict[int, tuple[float, int]] = {}
         bar = progress(total=len(rows), desc="loss", unit="row")
-        for part in batches(sorted(range(len(rows)), key=lambda i: sum(map(len, rows[i]))), LOSS_ROWS):
+        for part in alike(rows):
             logits, wanted = self._target_logits([rows[i] for i in part])
             sizes = [int(count) for count in (wanted != IGNORED).sum(dim=1)]
             losses = cross_entropy(logits, wanted[wanted != IGNORED], reduction="none").split(sizes)
@@ -213,6 +237,8 @@ def llama_settings(path: Path, slots: int, context: int, threads: int) -> Any:
     """
     if not path.is_file():
         raise Failure(f"{path} does not exist; run `dvc repro` to make it, or `dvc pull` to fetch it")
+    import xllamacpp  # a second to import, which a Hugging Face variant does without
+
     settings = xllamacpp.CommonParams()
     settings.model.path = str(path)
     settings.cpuparams.n_threads = settings.cpuparams_batch.n_threads = threads
@@ -230,6 +256,8 @@ def llama_server(settings: Any) -> Any:
     Raises:
         Failure: the file cannot be loaded.
     """
+    import xllamacpp
+
     try:
         return xllamacpp.Server(settings)
     except RuntimeError as error:
@@ -247,7 +275,7 @@ class LlamaCpp:
     def __init__(self, path: Path, slots: int, context: int, threads: int, sampling: Mapping[str, float] = GREEDY) -> None:
         self._server = llama_server(llama_settings(path, slots, context, threads))
         self.together = slots
-        self.options: dict[str, Any] = dict(sampling)  # of every request
+        self.options: dict[str, Any] = {**sampling, **(ONE if sampling["temperature"] == 0 else {})}  # of every request
 
     def answer(self, prompts: list[list[int]], max_new_tokens: int) -> list[Answer]:
         """See `Engine.answer`."""

@@ -277,6 +277,15 @@ def test_the_comment_is_posted_once_and_then_edited(
     assert [comment["body"].split("\n")[-1] for comment in comments] == ["Nice.", "second"]
 
 
+def test_the_last_comment_is_edited_wherever_it_stands(tmp_path: Path, service: Any) -> None:
+    url, asked, comments = service
+    comments[:] = [{"id": number, "body": "<!-- review of the metrics -->"} for number in (9, 3)]  # a page each
+    (tmp_path / "review.md").write_text("<!-- review of the metrics -->", encoding="utf-8")
+    known = {**GITHUB, "GITHUB_API_URL": url, "REVIEW_COMMENT": "github"}
+    _run(ROOT, sys.executable, ".ci/comment.py", str(tmp_path / "review.md"), **known)
+    assert [path for _, path, _ in asked] == ["/repos/o/r/issues/comments/9"]
+
+
 def test_a_token_that_may_not_write_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "review.md").write_text("text", encoding="utf-8")
     known = {**GITHUB, "GITHUB_API_URL": "http://127.0.0.1:9", "REVIEW_COMMENT": "github"}

@@ -4,12 +4,14 @@ In: a variant's weights and `test.jsonl`. Out, in one folder:
 
 predictions.jsonl   every answer beside what was wanted, with its scores
 outcomes.csv        a row an example: its group, language and length, its scores and its loss
+probe.csv           a row a paragraph of neutral text: its loss, where the variant tells one
 scores.json         {"exact_match": 0.93, "field_accuracy": {"name": 0.99, …}, "intervals": {"exact_match": [0.88, 0.97], …}, …}
 
 The loss is the mean over all target tokens of the test examples, continued text included; `probe_loss` is the same on
 neutral text that no adapter is trained on (probe.txt): what it loses there against the base, it has forgotten. Both
-need the probabilities of a given text, which llama.cpp's server does not tell. The variant `rules` is a baseline without
-a model.
+need the probabilities of a given text, which llama.cpp's server does not tell; stages/gguf/native.py reads them from a file,
+and the export is checked by them (metrics/gguf.json). The variant `rules` is a baseline without a model. `n_shortened` prompts
+lost `n_cut` tokens to fit into a row, and the loss lacks `n_target_cut` tokens of targets.
 """
 
 import argparse
@@ -95,15 +97,24 @@ def record(table: pd.DataFrame, probe: list[tuple[float, int]], section: Interva
     found["intervals"]["drawn"] = "groups" if by_group(table["group"][asked], section) else "examples"
     if "loss" in found:
         found |= {"n_loss_tokens": int(table["loss_tokens"].sum()), "perplexity": scores.perplexity(found["loss"])}
+        found["intervals"]["perplexity"] = [scores.perplexity(end) for end in found["intervals"]["loss"]]
     if probe:
-        neutral = pd.DataFrame(probe, columns=["nats", "loss_tokens"])
+        neutral = paragraphs(probe)
         of_probe = scores.record(neutral, pd.Series(np.arange(len(neutral))), section)
         found["probe_loss"] = of_probe["loss"]
         found["intervals"]["probe_loss"] = of_probe["intervals"]["loss"]
     return found
 
 
-def write(out: Path, found: list[Example], replies: dict[str, Reply], table: pd.DataFrame, scored: dict[str, Any]) -> None:
+def paragraphs(probe: list[tuple[float, int]]) -> pd.DataFrame:
+    """A row a paragraph of the neutral text, by its number."""
+    return pd.DataFrame(probe, columns=["nats", "loss_tokens"]).rename_axis("paragraph")
+
+
+def write(
+    out: Path, found: list[Example], replies: dict[str, Reply], table: pd.DataFrame, probe: list[tuple[float, int]],
+    scored: dict[str, Any],
+) -> None:  # fmt: skip
     """Write the files of one evaluation."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
@@ -121,6 +132,8 @@ def write(out: Path, found: list[Example], replies: dict[str, Reply], table: pd.
     text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     (out / "predictions.jsonl").write_text(text, encoding="utf-8")
     table.to_csv(out / "outcomes.csv", index=False, lineterminator="\n")
+    if probe:
+        paragraphs(probe).to_csv(out / "probe.csv", lineterminator="\n")
     (out / "scores.json").write_text(json.dumps(scored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
@@ -149,7 +162,7 @@ def main() -> None:
     found = chosen(arguments.examples, loaded.adapter(arguments.adapter).tasks, loaded.evaluate.max_examples)
     fields, limit = list(loaded.prepare.fields), loaded.tokenize.max_seq_len
     asked = [item for item in found if item.task != "continue"]
-    losses, probe = [], []
+    losses, probe, target_cut = [], [], 0
     if arguments.variant == "rules":
         given = by_rules(asked, fields)
     else:
@@ -157,11 +170,14 @@ def main() -> None:
 
         model = opened(arguments.variant, arguments.adapter, arguments.models, limit, loaded.evaluate, loaded.prompt)
         losses, probe = model.losses(found), model.probe(PROBE.read_text(encoding="utf-8"))
+        target_cut = model.n_target_cut(asked)
         given = model.replies(asked)  # last: the losses have shown how the answers begin
     replies = {item.example_id: reply for item, reply in zip(asked, given, strict=True)}
     table = outcomes(found, replies, losses, fields)
     scored = record(table, probe, loaded.evaluate.intervals)
-    write(arguments.out, found, replies, table, scored)
+    scored |= {"n_shortened": sum(reply.n_cut > 0 for reply in given), "n_cut": sum(reply.n_cut for reply in given)}
+    scored["n_target_cut"] = target_cut
+    write(arguments.out, found, replies, table, probe, scored)
     shown = ", ".join(f"{key} {value:.3f}" for key, value in scored.items() if isinstance(value, float))
     print(f"evaluate {arguments.adapter}/{arguments.variant}: {shown}; {time.monotonic() - started:.0f} s")
 

@@ -24,8 +24,9 @@ def by_group(groups: pd.Series, section: Intervals) -> bool:
 def interval(above: pd.Series, below: pd.Series, groups: pd.Series, section: Intervals) -> tuple[float, float]:
     """Percentile interval of sum(above) / sum(below), all of one index.
 
-    Equal answers leave a bootstrap without width; a share then gets the exact binomial interval (Clopper and Pearson
-    1934) of its denominator: 100 right of 100 is [0.964, 1], not [1, 1].
+    Equal rates leave a bootstrap without width; a share then gets the exact binomial interval (Clopper and Pearson
+    1934) of its denominator: 100 right of 100 is [0.964, 1], not [1, 1], and groups that are all half right are no
+    certainty either.
 
     Returns:
         The lower and the upper end; NaN where nothing can be drawn.
@@ -37,7 +38,7 @@ def interval(above: pd.Series, below: pd.Series, groups: pd.Series, section: Int
         return math.nan, math.nan
     rates = sums["above"] / sums["below"]
     if rates.nunique() == 1:
-        return _of_equals(float(rates.iloc[0]), int(sums["below"].sum()), section)
+        return _of_equals(above, below, section)
     drawn = bootstrap(
         (sums["above"].to_numpy(), sums["below"].to_numpy()), _ratio, paired=True, vectorized=True, method="percentile",
         n_resamples=section.resamples, confidence_level=section.confidence, rng=section.seed,
@@ -49,8 +50,10 @@ def _ratio(above: Any, below: Any, axis: int = -1) -> Any:
     return above.sum(axis=axis) / below.sum(axis=axis)
 
 
-def _of_equals(value: float, n: int, section: Intervals) -> tuple[float, float]:
-    if value not in (0.0, 1.0):
-        return value, value
-    exact = binomtest(round(value * n), n).proportion_ci(section.confidence, method="exact")
+def _of_equals(above: pd.Series, below: pd.Series, section: Intervals) -> tuple[float, float]:
+    right, n = float(above.sum()), int(below.sum())
+    counted = (below == 1).all() or not (above % 1).any()
+    if not counted or (above > below).any():  # a loss is no share
+        return right / n, right / n
+    exact = binomtest(round(right), n).proportion_ci(section.confidence, method="exact")
     return float(exact.low), float(exact.high)

@@ -9,6 +9,7 @@ from stages.checkpoint import load_tokenizer
 from stages.engines import Engine, Transformers, open_engine
 from stages.examples import Example
 from stages.params import Evaluate, Prompt
+from stages.portions import portions
 from stages.prompt import Prompter
 
 Loss = tuple[float, int]  # nats, tokens
@@ -33,23 +34,35 @@ class Examined:
         """The loss on every example's target; empty where the engine tells no probabilities."""
         if not isinstance(self.engine, Transformers):
             return []
+        rows = [self._rows(item) for item in found]
+        told = iter(self.engine.loss([row for parts in rows for row in parts]))
+        of_parts = [[next(told) for _ in parts] for parts in rows]
+        return [(sum(nats for nats, _ in parts), sum(tokens for _, tokens in parts)) for parts in of_parts]
+
+    def _rows(self, item: Example) -> list[tuple[list[int], list[int]]]:
+        """Prompt and target as in training: continued text in portions behind its bos, so that nothing of it is cut."""
+        if item.task == "continue":
+            start = self.prompter.start
+            return [(start, part) for part in portions(item.target, self.max_seq_len - len(start), self.prompter)]
         budget = self.max_seq_len - self.section.max_new_tokens
-        rows = [
-            ([] if item.task == "continue" else self.prompter.encode(item.task, item.input, budget).ids,
-             self.prompter.encode_target(item.target)[: self.max_seq_len])
-            for item in found
-        ]  # fmt: skip
-        return self.engine.loss(rows)
+        target = self.prompter.encode_target(item.target)[: self.max_seq_len]
+        return [(self.prompter.encode(item.task, item.input, budget).ids, target)]
+
+    def n_target_cut(self, asked: list[Example]) -> int:
+        """How many tokens of the wanted answers the loss does not see, because they are longer than a row."""
+        return sum(max(0, len(self.prompter.encode_target(item.target)) - self.max_seq_len) for item in asked)
 
     def probe(self, text: str) -> list[Loss]:
         """The loss on each paragraph of a text, without the eos that no paragraph has; empty as in `losses`."""
         if not isinstance(self.engine, Transformers):
             return []
         paragraphs = [part for part in text.split("\n\n") if part.strip()]
-        return self.engine.loss([([], self.prompter.encode_target(part.strip())[:-1]) for part in paragraphs])
+        texts = self.prompter.encode_texts([part.strip() for part in paragraphs])
+        return self.engine.loss([(self.prompter.start, ids[:-1]) for ids in texts])
 
 
 def opened(variant: str, adapter: str, models: Path, max_seq_len: int, section: Evaluate, prompt: Prompt) -> Examined:
     """A variant, ready to be examined."""
     engine = open_engine(variant, adapter, models, section)
-    return Examined(engine, Prompter(load_tokenizer(models / "base"), prompt), section, max_seq_len)
+    tokenizer = engine.tokenizer if isinstance(engine, Transformers) else load_tokenizer(models / "base")
+    return Examined(engine, Prompter(tokenizer, prompt), section, max_seq_len)

@@ -7,6 +7,7 @@ the others. Shares are between 0 and 1.
 {'name': 1.0, 'price': 1.0}
 """
 
+import functools
 import math
 import re
 from collections import Counter
@@ -16,7 +17,6 @@ from typing import Any
 
 import pandas as pd
 from price_parser import Price
-from rouge_score.rouge_scorer import RougeScorer
 
 from stages.documents import fold_space
 from stages.evaluate.intervals import interval
@@ -125,12 +125,16 @@ class _Words:
         return words(text)
 
 
-_ROUGE = RougeScorer(["rougeL"], tokenizer=_Words())
+@functools.cache
+def _rouge() -> Any:
+    from rouge_score.rouge_scorer import RougeScorer  # a second to import: only where there are texts
+
+    return RougeScorer(["rougeL"], tokenizer=_Words())
 
 
 def rouge_l(wanted: str, found: str) -> float:
     """F-measure of the longest common subsequence of words (Lin 2004, ROUGE-L)."""
-    return float(_ROUGE.score(wanted, found)["rougeL"].fmeasure)
+    return float(_rouge().score(wanted, found)["rougeL"].fmeasure)
 
 
 def quotes(shown: str, found: str) -> dict[str, float]:

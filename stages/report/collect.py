@@ -40,7 +40,8 @@ def rounded(value: Any, digits: int) -> Any:
 
 def supported(record: Metrics) -> Metrics:
     """A record of scores with the digits that its sample supports: one below 1/n for shares, as many for losses."""
-    digits = math.ceil(math.log10(max(record["n"], 2))) + 1
+    n = record["n"] or record.get("n_loss_tokens", 0)  # where nothing was asked, the loss is all there is
+    digits = math.ceil(math.log10(max(n, 2))) + 1
     return {key: _supported(key, value, digits) for key, value in sorted(record.items())}
 
 

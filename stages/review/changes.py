@@ -20,6 +20,7 @@ HIGHER = {"exact_match", "mean_field_accuracy", "field_accuracy", "json_parse_ra
 LOWER = {"loss", "perplexity", "probe_loss", "hallucinated_rate", "missed_rate", "train_loss", "valid_loss",
          "best_valid_loss", "kl_divergence", "max_logit_difference", "mean_logit_difference"}  # fmt: skip
 ROUNDING = 2e-3  # outcomes are kept with three digits, scores with a digit more than n has
+FEW, COARSE = 10, 6e-3  # up to so many examples scores have two digits
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ def paired(base: Snapshot, head: Snapshot, key: str, section: Intervals) -> Pair
     if not key.startswith("scores."):
         return None
     _, adapter, variant, score = key.split(".", 3)
+    score = "loss" if score == "perplexity" else score  # its exponential: judged by the same pairs
     sides = []
     for snapshot in (base, head):
         values = outcome(snapshot.metrics.get("outcomes", {}).get(adapter, {}), variant, score)
@@ -115,5 +117,5 @@ def outcome(packed: dict[str, Any], variant: str, score: str) -> pd.Series | Non
 
 
 def _adds_up(values: pd.Series, score: float, name: str) -> bool:
-    """Whether the outcomes are those of the published score; the loss weighs examples by their tokens, so not checked."""
-    return name == "loss" or abs(float(values.mean()) - score) <= ROUNDING
+    """Whether the outcomes are those of the published score; losses weigh examples by their tokens, so not checked."""
+    return name in ("loss", "probe_loss") or abs(float(values.mean()) - score) <= (COARSE if len(values) <= FEW else ROUNDING)

@@ -49,7 +49,12 @@ def table(head: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     """A Markdown table, its first column left, the others right."""
     titles = list(head)
     lines = [titles, [":--", *["--:"] * (len(titles) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    """A value on one line, for a table."""
+    return " ".join(str(value).splitlines()).replace("|", "\\|")
 
 
 def _broken(failures: list[str]) -> set[str]:

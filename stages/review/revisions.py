@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.command import Failure
 
 METRICS = "metrics"
 ROWS = "metrics/scores/"  # a small file a variant, which `dvc metrics show` reads
 PICTURES = (".png", ".svg")
+REMEDY = "`dvc repro -f -s report` writes it again"
 DETAILS = ("breakdown", "outcomes", "pairs")  # of the scores: their keys come and go with the test examples
 
 
@@ -44,7 +46,8 @@ def git(*words: str) -> bytes:
     Raises:
         Failure: it fails; its own last line is the reason.
     """
-    done = subprocess.run(["git", *words], capture_output=True, check=False)  # noqa: S607 - the one that the person uses
+    known = ["git", "-c", "core.quotepath=off", *words]  # paths in any script, as they are
+    done = subprocess.run(known, capture_output=True, check=False)
     if done.returncode:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
         raise Failure(f"git {' '.join(words[:2])}: {lines[-1]}")
@@ -86,25 +89,38 @@ def _snapshot(commit: str, files: dict[str, Any]) -> Snapshot:
         for path in sorted(files)
         if Path(path).parent.as_posix() == METRICS and path.endswith(".json")
     }
+    if any(not isinstance(record, dict) for adapter in _parts(values.get("scores", {})) for record in _parts(adapter)):
+        raise Failure(f"review: {METRICS}/scores.json does not hold scores by adapter and variant; {REMEDY}")
     rows: dict[str, dict[str, Any]] = {}
     for path in sorted(path for path in files if path.startswith(ROWS) and path.endswith(".json")):
         rows.setdefault(Path(path).parent.name, {})[Path(path).stem] = _json(path, files[path]())
     pictures = {path: files[path]() for path in sorted(files) if path.startswith(f"{METRICS}/") and path.endswith(PICTURES)}
-    parameters = _yaml(files["params.yaml"]()) if "params.yaml" in files else {}
-    stages = _yaml(files["dvc.lock"]()).get("stages", {}) if "dvc.lock" in files else {}
+    parameters = _yaml("params.yaml", files["params.yaml"]()) if "params.yaml" in files else {}
+    stages = _yaml("dvc.lock", files["dvc.lock"]()).get("stages", {}) if "dvc.lock" in files else {}
     outs = {out["path"]: out for stage in stages.values() for out in stage.get("outs", [])}
     return Snapshot(commit, values, rows, parameters, outs, pictures)
 
 
+def _parts(value: Any) -> list[Any]:
+    """The values of an object; anything else is its own part."""
+    return list(value.values()) if isinstance(value, dict) else [value]
+
+
 def _json(path: str, content: bytes) -> Any:
     try:
-        return json.loads(content)
+        found = json.loads(content)
     except ValueError as error:
-        raise Failure(f"review: {path} is not JSON ({error}); `dvc repro -f -s report` writes it again") from error
+        raise Failure(f"review: {path} is not JSON ({error}); {REMEDY}") from error
+    if not isinstance(found, dict):
+        raise Failure(f"review: {path} holds no object; {REMEDY}")
+    return found
 
 
-def _yaml(content: bytes) -> dict[str, Any]:
-    return YAML(typ="safe", pure=True).load(content) or {}
+def _yaml(path: str, content: bytes) -> dict[str, Any]:
+    try:
+        return YAML(typ="safe", pure=True).load(content) or {}
+    except YAMLError as error:
+        raise Failure(f"review: {path} is not YAML; is a merge conflict left in it? docs/review.md has the recipe") from error
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:

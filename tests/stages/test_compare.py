@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from stages.command import Failure
-from stages.compare import breakdown, length, packed, pairs, read
+from stages.compare import breakdown, length, packed, pairs, probes, read
 from stages.params import Intervals
 
 SECTION = Intervals(confidence=0.95, resamples=100, min_groups=10, seed=3)
@@ -65,11 +65,31 @@ def test_classes_of_length(characters: int, name: str) -> None:
 
 
 def test_what_git_keeps_of_an_example(tmp_path: Path) -> None:
-    found = packed(read(_write(tmp_path, rules=_table([0, 1, 0]), base=_table([1, 0, 0], [4, 1, 1]))))
+    root = _write(tmp_path, rules=_table([0, 1, 0]), base=_table([1, 0, 0], [4, 1, 1]))
+    (root / "base/probe.csv").write_text("paragraph,nats,loss_tokens\n0,6.0,2\n1,1.0,4\n", encoding="utf-8")
+    found = packed(read(root), probes(root))
     assert found["variants"] == ["rules", "base"]
     assert found["scores"] == ["exact_match", "field_accuracy.name"]
     assert found["right"] == {"card/a": "01 11", "card/b": "11 01", "story/c": "00 00"}
     assert found["loss"] == {"card/a": "- 2", "card/b": "- 0.5", "story/c": "- 0.25"}
+    assert found["probe_loss"] == {"00": "- 3", "01": "- 0.25"}
+
+
+def test_without_a_probe_nothing_is_kept_of_it(tmp_path: Path) -> None:
+    assert "probe_loss" not in packed(read(_write(tmp_path, f16=_table([1, 0, 0]))), probes(tmp_path))
+
+
+def test_n_counts_answers_and_the_loss_is_that_of_a_token(tmp_path: Path) -> None:
+    table = _table([1.0, 0.0, float("nan")], [4, 2, 2]).assign(language="en")
+    found = breakdown(read(_write(tmp_path, base=table)), {})
+    assert found["language"]["en"]["base"] == {"exact_match": 0.5, "loss": 1.0, "n": 2}  # 8 nats, 8 tokens
+    assert found["group"]["story"]["base"] == {"loss": 0.5, "n": 1}  # only continued text: its rows
+
+
+@pytest.mark.parametrize("name", ["NA", "null", "None"])
+def test_a_group_may_be_named_like_nothing(tmp_path: Path, name: str) -> None:
+    found = breakdown(read(_write(tmp_path, base=_table([1, 0, 0]).assign(group=name))), {})
+    assert list(found["group"]) == [name]
 
 
 def test_nothing_evaluated_names_the_remedy(tmp_path: Path) -> None:

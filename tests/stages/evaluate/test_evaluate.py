@@ -1,6 +1,10 @@
 """From examples and replies to the files of an evaluation, and which examples are drawn."""
 
 import json
+import math
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,10 +13,13 @@ import pytest
 from stages import examples
 from stages.answers import Reply
 from stages.command import Failure
+from stages.engines import Transformers
 from stages.evaluate import failures
-from stages.evaluate.__main__ import PROBE, by_rules, chosen, outcomes, record, write
+from stages.evaluate.__main__ import PROBE, by_rules, chosen, main, outcomes, record, write
+from stages.evaluate.models import opened
 from stages.examples import Example
-from stages.params import Intervals
+from stages.params import Intervals, Params
+from tests.conftest import ROOT
 
 FIELDS = ["name", "price"]
 SECTION = Intervals(confidence=0.95, resamples=100, min_groups=3, seed=1)
@@ -69,6 +76,7 @@ def test_the_loss_counts_every_token_and_the_probe_stands_apart() -> None:
     scored = record(_table(ASKED[:1], REPLIES[:1], [(2.0, 4), (6.0, 4)]), [(3.0, 1), (3.0, 2)], SECTION)
     assert (scored["loss"], scored["n_loss_tokens"], scored["n"]) == (1.0, 8, 1)
     assert scored["perplexity"] == pytest.approx(2.718, abs=1e-3)
+    assert scored["intervals"]["perplexity"] == [math.exp(end) for end in scored["intervals"]["loss"]]
     assert scored["probe_loss"] == 2.0
     assert scored["intervals"]["probe_loss"] == [1.5, 3.0]
 
@@ -90,8 +98,10 @@ def test_what_an_evaluation_leaves(tmp_path: Path, capsys: pytest.CaptureFixture
     given = {item.example_id: reply for item, reply in zip(ASKED, REPLIES, strict=True)}
     (tmp_path / "out").mkdir()
     (tmp_path / "out/stale.txt").write_text("of an earlier run", encoding="utf-8")
-    write(tmp_path / "out", ASKED, given, table, record(table, [], SECTION))
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["outcomes.csv", "predictions.jsonl", "scores.json"]
+    write(tmp_path / "out", ASKED, given, table, [(3.5, 2), (1.0, 1)], record(table, [], SECTION))
+    files = ["outcomes.csv", "predictions.jsonl", "probe.csv", "scores.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == files
+    assert (tmp_path / "out/probe.csv").read_text(encoding="utf-8") == "paragraph,nats,loss_tokens\n0,3.5,2\n1,1.0,1\n"
     lines = (tmp_path / "out/predictions.jsonl").read_text(encoding="utf-8").splitlines()
     first = json.loads(lines[0])
     assert first["scores"]["exact_match"] == 1.0
@@ -104,9 +114,55 @@ def test_what_an_evaluation_leaves(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "no object" in shown  # what stood there instead of JSON
 
 
+def test_a_variant_loads_only_what_it_needs(models: Path, loaded: Params) -> None:
+    examined = opened("base", "products", models, 256, loaded.evaluate, loaded.prompt)
+    assert isinstance(examined.engine, Transformers)
+    assert examined.prompter._tokenizer is examined.engine.tokenizer
+    lines = "import sys, stages.evaluate.__main__, stages.evaluate.models; print(*{'xllamacpp', 'nltk'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", lines], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == []
+
+
 def test_no_evaluation_to_show(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"predictions.jsonl does not exist; run `dvc repro`"):
         failures.show(tmp_path)
+
+
+class Stub:
+    """A model that shortened two prompts, and knows an answer longer than a row."""
+
+    def losses(self, found: list[Example]) -> list[tuple[float, int]]:
+        return [(1.0, 2) for _ in found]
+
+    def probe(self, text: str) -> list[tuple[float, int]]:
+        return [(1.0, len(text))]
+
+    def replies(self, asked: list[Example]) -> list[Reply]:
+        return [Reply(WANTED, "", True, n_cut) for n_cut in (0, 30, 12)[: len(asked)]]
+
+    def n_target_cut(self, asked: list[Example]) -> int:
+        return 7 * len(asked)
+
+
+@pytest.mark.parametrize(
+    ("variant", "counts"),
+    [
+        ("base", {"n_shortened": 2, "n_cut": 42, "n_target_cut": 21}),
+        ("rules", {"n_shortened": 0, "n_cut": 0, "n_target_cut": 0}),
+    ],
+)
+def test_what_was_cut_is_counted_in_the_scores(
+    variant: str, counts: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stages.evaluate.models.opened", lambda *_: Stub())
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    examples.write(tmp_path / "test.jsonl", ASKED[:3])
+    monkeypatch.chdir(tmp_path)
+    words = ["--adapter", "products", "--variant", variant, "--models", "models", "--examples", "test.jsonl", "--out", "out"]
+    monkeypatch.setattr(sys, "argv", ["evaluate", *words])
+    main()
+    scored = json.loads((tmp_path / "out" / "scores.json").read_text())
+    assert {key: scored[key] for key in counts} == counts
 
 
 def test_rules_answer_pages_only() -> None:

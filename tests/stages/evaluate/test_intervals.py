@@ -44,6 +44,16 @@ def test_equal_answers_are_not_certainty(value: float, low: float, high: float) 
     assert _interval([value] * 100, list(range(100))) == pytest.approx((low, high), abs=1e-4)
 
 
+def test_groups_that_are_all_half_right_are_no_certainty() -> None:
+    right, groups = [1.0, 0.0] * 50, list(np.repeat(range(50), 2))
+    assert _interval(right, groups) == pytest.approx((0.398, 0.602), abs=1e-3)
+
+
+def test_equal_losses_of_a_token_have_no_width() -> None:
+    nats, tokens = pd.Series([0.25] * 20), pd.Series([2] * 20)
+    assert interval(nats, tokens, pd.Series(range(20)), SECTION) == (0.125, 0.125)
+
+
 def test_a_rate_divides_by_its_own_denominator() -> None:
     above, below = pd.Series([3.0, 1.0, 0.0]), pd.Series([2.0, 6.0, 0.0])
     assert interval(above, below, pd.Series(["a", "b", "c"]), SECTION) == pytest.approx((1 / 6, 1.5))

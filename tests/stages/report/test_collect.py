@@ -46,6 +46,10 @@ def test_a_score_has_the_digits_that_its_n_supports(n: int, share: float, loss: 
     }
 
 
+def test_a_loss_without_answers_has_the_digits_of_its_tokens() -> None:
+    assert collect.supported({"n": 0, "n_loss_tokens": 4000, "loss": 1.23456789})["loss"] == 1.2346
+
+
 @pytest.mark.parametrize(
     ("record", "headline"),
     [

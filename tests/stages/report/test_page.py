@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from stages.report import page, plots
+from stages.review import markdown
+from stages.review import page as review_page
+from stages.review.revisions import Snapshot
 
 RECORD = {
     "exact_match": 0.9, "json_parse_rate": 1.0, "field_accuracy": {"name": 0.9, "price": 1.0}, "loss": 0.5, "n": 10,
@@ -23,7 +26,10 @@ FOUND: dict[str, Any] = {
         "assistant": {},
     },
     "merge": {"products": {"max_logit_difference": 0.077}, "assistant": {"max_logit_difference": 0.065}},
-    "gguf": {name: {"f16": {"bits_per_weight": 16.1, "bytes": 270885760}} for name in ("products", "assistant")},
+    "gguf": {
+        name: {"f16": {"bits_per_weight": 16.1, "bytes": 270885760}, "lora": {"bytes": 19566656}}
+        for name in ("products", "assistant")
+    },
     "data": {
         "leaks": {"found": 7, "left": 0, "answers_known_on_purpose": 2},
         "tokens": {
@@ -103,15 +109,37 @@ def test_the_page_needs_no_network(written: tuple[Path, str]) -> None:
     assert "<td>12.5%</td><td>50.0%</td><td>97.5%</td>" in text
 
 
+COLOURS = {
+    "report": "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('svg text')).fill]",
+    "review": "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('td')).color]",
+}
+
+
+def _reviewed(folder: Path) -> Path:
+    """A review's page, with a wide table and a picture of before and after."""
+    before, after = (
+        Snapshot(commit, {}, {}, {"key": "word " * n}, {}, {"metrics/plots/funnel.png": content})
+        for commit, n, content in (
+            ("a" * 40, 60, (folder / "plots/funnel.png").read_bytes()),
+            ("", 70, (folder / "plots/lengths.png").read_bytes()),
+        )
+    )
+    path = folder / "review.html"
+    path.write_text(review_page.render(markdown.render(before, after, [], [], [], ""), before, after), encoding="utf-8")
+    return path
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1200])
-def test_the_page_in_a_browser(written: tuple[Path, str], scheme: Any, width: int) -> None:
+@pytest.mark.parametrize("kind", ["report", "review"])
+def test_the_page_in_a_browser(written: tuple[Path, str], scheme: Any, width: int, kind: str) -> None:
     browser_path = shutil.which("chromium") or shutil.which("google-chrome")
     if browser_path is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
+    path = _reviewed(written[0]) if kind == "review" else written[0] / "report.html"
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
         view = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
@@ -119,12 +147,10 @@ def test_the_page_in_a_browser(written: tuple[Path, str], scheme: Any, width: in
         faults: list[str] = []
         view.on("request", lambda request: requests.append(request.url))
         view.on("console", lambda message: faults.append(message.text))
-        view.goto((written[0] / "report.html").as_uri())
-        assert requests == [(written[0] / "report.html").as_uri()]
+        view.goto(path.as_uri())
+        assert [url for url in requests if not url.startswith("data:")] == [path.as_uri()]
         assert faults == []
-        colours = view.evaluate(
-            "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.querySelector('svg text')).fill]"
-        )
+        colours = view.evaluate(COLOURS[kind])
         white, black = "rgb(255, 255, 255)", "rgb(0, 0, 0)"
         assert colours == ([white, black] if scheme == "light" else ["rgb(18, 18, 18)", white])
         assert view.evaluate("document.documentElement.scrollWidth <= innerWidth")  # only tables scroll

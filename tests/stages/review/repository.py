@@ -41,15 +41,17 @@ def outcomes(wrong: dict[str, list[int]], loss: float = 0.01) -> pd.DataFrame:
     return table
 
 
-def publish(root: Path, tables: dict[str, pd.DataFrame], **more: Any) -> None:
-    """Write metrics/ as the report does, and params.yaml."""
+def publish(root: Path, tables: dict[str, pd.DataFrame], neutral: float = 30.0, **more: Any) -> None:
+    """Write metrics/ as the report does, and params.yaml; `neutral` is the loss of the first paragraph of neutral text."""
     section = params.load(ROOT / "params.yaml").evaluate.intervals.model_copy(update={"resamples": 100})
     by_id = {
         variant: table.set_index("example_id").assign(loss=table["nats"].to_numpy() / 10) for variant, table in tables.items()
     }
+    probe = [(neutral + 3 * n, 10) for n in range(12)]
+    losses = pd.Series([nats / tokens for nats, tokens in probe])
     found = {
-        "scores": {"products": {variant: supported(record(table, [], section)) for variant, table in tables.items()}},
-        "outcomes": {"products": packed(by_id)},
+        "scores": {"products": {variant: supported(record(table, probe, section)) for variant, table in tables.items()}},
+        "outcomes": {"products": packed(by_id, dict.fromkeys(tables, losses))},
         "data": {"documents": {"kept": 10, "dropped": {"too_short": 2}}},
         "train": {"products": {"steps": 284}},
     }

@@ -14,6 +14,8 @@ import pytest
 
 from stages import command
 from stages.review.__main__ import main
+from stages.review.changes import _adds_up, outcome
+from stages.review.markdown import table
 from tests.stages.review.repository import commit, git, outcomes, publish
 
 BEFORE = {"price": [3, 4], "name": [50]}
@@ -26,7 +28,8 @@ def root(tmp_path: Path) -> Path:
     publish(tmp_path, {"adapter": outcomes({}), "q4_k_m": outcomes(BEFORE)})
     (tmp_path / "metrics/plots/products.png").write_bytes(b"\x89PNG before")
     (tmp_path / "data/raw").mkdir(parents=True)
-    (tmp_path / "data/raw/a.json").write_text("[]", encoding="utf-8")
+    for name in ("a", "prix réels"):
+        (tmp_path / f"data/raw/{name}.json").write_text("[]", encoding="utf-8")
     commit(tmp_path, "Before")
     return tmp_path
 
@@ -136,6 +139,33 @@ def test_loss_is_paired_too(root: Path) -> None:
     assert row[3:] == ["100 / 0 of 100", "0.001", "🔴 worse"] or row[-1] == "🔴 worse"
 
 
+def test_perplexity_is_judged_as_its_loss(root: Path) -> None:
+    one, other = outcomes({}, loss=0.5), outcomes({}, loss=0.5)
+    other["nats"] += [4.0 if i % 2 else -3.0 for i in range(100)]
+    publish(root, {"adapter": one, "q4_k_m": outcomes(BEFORE)})
+    commit(root, "One")
+    publish(root, {"adapter": other, "q4_k_m": outcomes(BEFORE)})
+    text = _review(root).stdout
+    loss, perplexity = (_row(text, f"products · adapter · {score}") for score in ("loss", "perplexity"))
+    assert perplexity[3:] == loss[3:]
+    assert perplexity[-1] == "within noise"
+
+
+def test_what_is_forgotten_is_judged_by_the_paragraphs(root: Path) -> None:
+    publish(root, {"adapter": outcomes({}), "q4_k_m": outcomes(BEFORE)}, neutral=30.5)
+    row = _row(_review(root).stdout, "products · adapter · probe_loss")
+    assert row[3] == "12 / 0 of 12" or row[3] == "0 / 12 of 12"
+    assert row[-1] == "🔴 worse"  # the two intervals cover the difference many times
+
+
+def test_few_examples_are_paired_too() -> None:
+    seven = {"variants": ["base"], "scores": ["exact_match"], "right": {f"g/{i}": str(int(i < 1)) for i in range(7)}}
+    values = outcome(seven, "base", "exact_match")
+    assert values is not None
+    assert _adds_up(values, 0.14, "exact_match")  # 1/7, with the two digits that 7 examples support
+    assert not _adds_up(values, 0.2, "exact_match")
+
+
 def _edit(root: Path, change: Any) -> None:
     path = root / "metrics/scores.json"
     scores = json.loads(path.read_text(encoding="utf-8"))
@@ -232,7 +262,8 @@ def test_a_gate_that_no_metric_meets_fails(root: Path) -> None:
 
 def test_data_parameters_and_plots_are_named(root: Path) -> None:
     (root / "data/raw/a.json").write_text("[1]", encoding="utf-8")
-    (root / "data/raw/b.json").write_text("[]", encoding="utf-8")
+    (root / "data/raw/prix réels.json").write_text("[1]", encoding="utf-8")
+    (root / "data/raw/été.json").write_text("[]", encoding="utf-8")
     (root / "metrics/plots/products.png").write_bytes(b"\x89PNG after")
     path = root / "params.yaml"
     path.write_text(
@@ -241,7 +272,7 @@ def test_data_parameters_and_plots_are_named(root: Path) -> None:
     done = _review(root, "--pictures", "https://example.org/raw", "--page", "review.html", "--out", "review.md")
     assert done.returncode == 0, done.stderr
     text = (root / "review.md").read_text(encoding="utf-8")
-    assert "- changed: `data/raw/a.json`\n- added: `data/raw/b.json`" in text
+    assert "- changed: `data/raw/a.json`\n- changed: `data/raw/prix réels.json`\n- added: `data/raw/été.json`" in text
     assert _row(text, "`adapters.products.train.learning_rate`") == ["`0.001`", "`0.002`"]
     base = git(root, "rev-parse", "main")
     assert f"![{base[:9]}](https://example.org/raw/{base}/metrics/plots/products.png) | in review.html" in text
@@ -269,3 +300,28 @@ def test_broken_metrics_are_one_line(root: Path) -> None:
     done = _review(root)
     assert done.returncode == 1
     assert done.stderr.startswith("error: review: metrics/data.json is not JSON")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("metrics/data.json", "[1]", "metrics/data.json holds no object; `dvc repro -f -s report` writes it again"),
+        (
+            "metrics/scores.json",
+            '{"products": 5}',
+            "metrics/scores.json does not hold scores by adapter and variant; `dvc repro",
+        ),
+        ("metrics/scores.json", '{"products": {"base": 5}}', "metrics/scores.json does not hold scores"),
+        ("dvc.lock", "<<<<<<< HEAD\nstages: {}\n=======\n", "dvc.lock is not YAML; is a merge conflict left in it?"),
+    ],
+)
+def test_a_file_of_another_form_is_one_line(root: Path, name: str, text: str, reason: str) -> None:
+    (root / name).write_text(text, encoding="utf-8")
+    done = _review(root)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: review: {reason}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_value_of_many_lines_is_one_cell() -> None:
+    assert table(("a", "b"), [("one\ntwo | three", 1)]).split("\n")[2] == "| one two \\| three | 1 |"

@@ -1,0 +1,40 @@
+from typing import Any
+
+import pytest
+import torch
+from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+from stages import attention
+from stages.attention import grouped_attention
+
+
+@pytest.mark.parametrize("masked", [0, 3])
+def test_grouped_attention_is_that_of_copied_keys(masked: int) -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Module()
+    module.num_key_value_groups = 3  # type: ignore[assignment]
+    query, key, value = torch.randn(2, 9, 1, 8), torch.randn(2, 3, 7, 8), torch.randn(2, 3, 7, 8)
+    mask = (torch.arange(7) >= masked).expand(2, 1, 1, 7) if masked else None
+    wanted, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=0.3)
+    found, _ = grouped_attention(module, query, key, value, mask, scaling=0.3)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_it_rounds_as_little_as_with_copied_keys() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Module()
+    module.num_key_value_groups = 3  # type: ignore[assignment]
+    query, key, value = (torch.randn(2, heads, places, 64).bfloat16() for heads, places in ((9, 1), (3, 200), (3, 200)))
+    exact, _ = sdpa_attention_forward(module, 4 * query.double(), key.double(), value.double(), None, scaling=0.125)
+    copied, _ = sdpa_attention_forward(module, 4 * query, key, value, None, scaling=0.125)
+    grouped, _ = grouped_attention(module, 4 * query, key, value, None, scaling=0.125)
+    assert (grouped - exact).abs().mean() < 1.2 * (copied - exact).abs().mean()
+
+
+@pytest.mark.parametrize("more", [{"softcap": 50.0}, {"s_aux": torch.zeros(9)}])
+def test_scores_that_are_more_than_scaled_are_left_to_transformers(more: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(attention, "sdpa_attention_forward", lambda *_, **options: asked.append(options))
+    query, key = torch.randn(2, 9, 1, 8), torch.randn(2, 3, 7, 8)
+    grouped_attention(torch.nn.Module(), query, key, key, None, scaling=0.3, **more)
+    assert asked == [{"scaling": 0.3, **more}]
