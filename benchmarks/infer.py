@@ -49,6 +49,7 @@ WAYS = (
     "predict adapter",
     "predict q4_k_m",
 )
+FIRST_TOKENS = 2  # of an answer before the clock starts: the first one reads the file and makes the kernels ready
 Numbers = dict[str, float]
 
 
@@ -72,18 +73,29 @@ def by_generate(model: Model, prompts: list[list[int]]) -> float:
 
     engine: Any = model.engine
     eos = engine.tokenizer.eos_token_id
-    options = {"max_new_tokens": model.max_new_tokens, "do_sample": False, "pad_token_id": eos, "eos_token_id": eos}
+    options = {"max_new_tokens": model.max_new_tokens, "do_sample": False, "repetition_penalty": 1.0,
+               "pad_token_id": eos, "eos_token_id": eos}  # fmt: skip
     return timed(lambda: [engine.model.generate(input_ids=torch.tensor([ids]), **options) for ids in prompts])
+
+
+def ready(address: str) -> None:
+    """Wait until llama.cpp's server answers: it refuses connections, then requests, while it begins."""
+    with httpx.Client(base_url=address, transport=httpx.HTTPTransport(retries=10)) as client:
+        while client.get("/health").is_error:
+            time.sleep(0.05)
 
 
 def by_server(loaded: Params, path: Path, slots: int, prompts: list[list[int]]) -> float:
     """llama.cpp's HTTP server, with a client for every slot."""
     server = llama_server(llama_settings(path, slots, loaded.evaluate.context, loaded.evaluate.threads))
-    options = {"n_predict": loaded.evaluate.max_new_tokens, "temperature": 0.0, "cache_prompt": False}
+    options = {"temperature": 0.0, "cache_prompt": False}
 
-    def ask(ids: list[int]) -> None:
-        httpx.post(f"{server.listening_address}/completion", json={"prompt": ids, **options}, timeout=None).raise_for_status()  # noqa: S113
+    def ask(ids: list[int], count: int = loaded.evaluate.max_new_tokens) -> None:
+        request = {"prompt": ids, "n_predict": count, **options}
+        httpx.post(f"{server.listening_address}/completion", json=request, timeout=None).raise_for_status()  # noqa: S113
 
+    ready(server.listening_address)
+    ask(prompts[0], FIRST_TOKENS)
     with ThreadPoolExecutor(slots) as clients:
         return timed(lambda: list(clients.map(ask, prompts)))
 
@@ -115,6 +127,7 @@ def measured(way: str, loaded: Params, adapter: str, inputs: list[str], models: 
     if kind == "server":
         return {"seconds": by_server(loaded, weights(variant, adapter, models), slots, prompts)}
     model = open_model(loaded, variant, adapter, models, False, slots)
+    model.engine.answer(prompts[:1], FIRST_TOKENS)
     if kind == "predict":
         return by_predict(model, inputs)
     if kind == "generate":

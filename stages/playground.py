@@ -22,6 +22,7 @@ from stages.command import Failure
 from stages.engines import weights
 from stages.params import Params
 from stages.predict.model import Model, open_model, variants
+from stages.serve.address import listening, port
 
 SHAPES = {
     "Product card": '<div class="product">\n  <h2>Alpina X200 trail shoe</h2>\n  <span class="brand">Alpina</span>\n'
@@ -108,19 +109,17 @@ def page(known: list[str], ask: Ask) -> gr.Blocks:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="stages.playground", description="Two variants side by side in a browser.")
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of all models (default: models)")
-    parser.add_argument("--port", type=int, default=7860, help="of 127.0.0.1 (default: 7860)")
+    parser.add_argument("--port", type=port, default=7860, help="of 127.0.0.1; 0: any that is free (default: 7860)")
     arguments = parser.parse_args()
     loaded = params.load()
     found = page(choices(loaded, arguments.models), asker(loaded, arguments.models))
     system = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
     theme = gr.themes.Base(font=system, font_mono=[gr.themes.Font("monospace")])
-    print(f"playground: http://127.0.0.1:{arguments.port}; Ctrl-C ends it", flush=True)
-    try:
-        found.launch(server_name="127.0.0.1", server_port=arguments.port, share=False, quiet=True, footer_links=[],
-                     run_history=False, ssr_mode=False, theme=theme, css=STYLE)  # fmt: skip
-    except OSError as error:
-        message = f"playground: port {arguments.port} is taken; end what listens there, or take another: --port N"
-        raise Failure(message) from error
+    with listening("playground", "127.0.0.1", arguments.port) as held:  # gradio calls every reason "taken"
+        number = held.getsockname()[1]
+    print(f"playground: http://127.0.0.1:{number}; Ctrl-C ends it", flush=True)
+    found.launch(server_name="127.0.0.1", server_port=number, share=False, quiet=True, footer_links=[],
+                 run_history=False, ssr_mode=False, theme=theme, css=STYLE)  # fmt: skip
 
 
 if __name__ == "__main__":

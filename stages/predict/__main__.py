@@ -11,6 +11,7 @@ the token limit cuts it. The same call after a kill goes on where it was.
 
 import argparse
 import contextlib
+import io
 import json
 import sys
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 from stages import command, params
 from stages.engines import weights
 from stages.params import Params
-from stages.predict.batch import alone, answer_file, key_of, read_inputs
+from stages.predict.batch import alone, answer_file, key_of, read_lines
 from stages.predict.model import Model, open_model
 from stages.predict.page import put, read_page
 
@@ -29,13 +30,18 @@ def chat(model: Model) -> None:
     """Answer line after line, each by itself as in training, until the input ends."""
     with contextlib.suppress(ImportError):
         import readline  # noqa: F401  # arrows and history in a terminal
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     while True:
         try:
             line = input("> " if sys.stdin.isatty() else "").strip()
         except EOFError:
             return
         if line:
-            print(model.reply(line).raw.strip(), flush=True)
+            reply = model.reply(line)
+            print(reply.raw.strip(), flush=True)
+            if reply.n_cut:
+                print(f"predict: {reply.n_cut:,} tokens from its middle did not fit and were left out", file=sys.stderr)
 
 
 def one_page(model: Model, page: str) -> None:
@@ -48,7 +54,7 @@ def one_page(model: Model, page: str) -> None:
 
 def batch(loaded: Params, arguments: argparse.Namespace, adapter: str) -> None:
     """Answer a file."""
-    inputs = read_inputs(arguments.input)
+    inputs = [text for (text,) in read_lines(arguments.input, "input")]
     with alone(arguments.output):
         model = open_model(loaded, arguments.variant, adapter, arguments.models, arguments.schema, loaded.evaluate.slots)
         settings = [loaded.model_dump_json(), arguments.variant, adapter, str(arguments.schema)]

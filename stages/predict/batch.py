@@ -27,28 +27,30 @@ from stages.predict.model import Model
 PART = 200  # inputs cleaned, sorted by length and put into batches at a time
 
 
-def read_inputs(path: Path) -> list[str]:
-    """The inputs of a JSON lines file.
+def read_lines(path: Path, *keys: str) -> list[list[str]]:
+    """The texts under these keys in every line of a JSON lines file.
 
     Raises:
-        Failure: the file is missing, or a line is not `{"input": text}`; the line is named.
+        Failure: the file is missing or not UTF-8, or a line is no object with these texts; the line is named.
     """
     if not path.is_file():
-        raise Failure(f"predict: {path} does not exist")
-    inputs = []
+        raise Failure(f"{path} does not exist")
     try:
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
-        raise Failure(f"predict: {path} is not UTF-8: {error}") from error
+        raise Failure(f"{path} is not UTF-8: {error}") from error
+    found = []
     for number, line in enumerate(lines if lines != [""] else [], start=1):
         try:
-            found = json.loads(line)["input"]
-        except (ValueError, KeyError, TypeError):
-            found = None
-        if not isinstance(found, str):
-            raise Failure(f'predict: {path}, line {number}: expected {{"input": text}}, found {line[:60]!r}')
-        inputs.append(found)
-    return inputs
+            held = json.loads(line)
+            texts = [held[key] for key in keys]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            texts = [None]
+        if not all(isinstance(text, str) for text in texts):
+            form = ", ".join(f'"{key}": text' for key in keys)
+            raise Failure(f"{path}, line {number}: expected {{{form}}}, found {line[:60]!r}")
+        found.append(texts)
+    return found
 
 
 def key_of(words: Iterable[str], weights: Path, inputs: list[str]) -> str:
@@ -65,14 +67,16 @@ def alone(target: Path) -> Iterator[None]:
     """Let one process at a time answer into a file.
 
     Raises:
-        Failure: another one does.
+        Failure: another one does, or it is a folder.
     """
+    if target.is_dir():
+        raise Failure(f"{target} is a folder; name a file in it: --output {target / 'answers.jsonl'}")
     target.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(target.with_name(f"{target.name}.lock.partial"))
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise Failure(f"predict: another process writes {target} already; wait for it, or take another --output") from error
+        raise Failure(f"another process writes {target} already; wait for it, or take another --output") from error
     try:
         yield
     finally:

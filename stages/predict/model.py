@@ -4,7 +4,7 @@ model = open_model(loaded, "q4_k_m", "products", Path("models"), constrained=Fal
 model.reply("<h1>X200</h1><b class='price'>12 €</b>")  ->  Reply(output={"name": "X200", "price": "12 €"}, …)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from stages.checkpoint import load_tokenizer
 from stages.command import Failure
 from stages.documents import fold_space
 from stages.engines import Engine, open_engine, weights
-from stages.params import Params, Task
+from stages.params import Params, PersonalData, Policy, Task
 from stages.predict.schema import constrain, json_schema
 from stages.prompt import SHORTENED, Encoded, Prompter
 from stages.sanitize.pii import masked
@@ -35,8 +35,14 @@ class Cleaner:
 
     def __call__(self, text: str) -> str:
         """The text that the model reads."""
-        text = text.replace("\0", "")
-        return masked(product_text(text) if self.task == "extract" else fold_space(text), set(self.sought), "")[0]
+        text = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no character
+        if self.task == "extract":
+            text = product_text(text)
+        elif self.task == "raft":
+            text = "\n".join(map(fold_space, text.split("\n")))  # a line a passage, as in training
+        else:
+            text = fold_space(text)
+        return masked(text, set(self.sought), "")[0]
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,14 @@ def variants(loaded: Params) -> list[str]:
     return list(dict.fromkeys((*params.VARIANTS, *loaded.gguf.quantisations)))
 
 
-def cleaner(loaded: Params, adapter: str) -> Cleaner:
-    """The cleaner of an adapter's inputs."""
-    sought = frozenset(name for name, policy in loaded.sanitize.pii.items() if policy != "keep")
-    return Cleaner(params.asked(loaded.adapter(adapter).tasks), sought)
+def cleaner(tasks: list[Task], pii: Mapping[PersonalData, Policy]) -> Cleaner:
+    """The cleaner of the inputs of an adapter with these tasks."""
+    return Cleaner(params.asked(tasks), frozenset(name for name, policy in pii.items() if policy != "keep"))
+
+
+def first_line(error: Exception) -> str:
+    """What a library's error says first; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def open_model(loaded: Params, variant: str, adapter: str, models: Path, constrained: bool, slots: int) -> Model:
@@ -99,7 +109,7 @@ def open_model(loaded: Params, variant: str, adapter: str, models: Path, constra
     Raises:
         Failure: no such adapter or variant, its files are missing or damaged, or a text adapter is to be constrained.
     """
-    clean = cleaner(loaded, adapter)
+    clean = cleaner(loaded.adapter(adapter).tasks, loaded.sanitize.pii)
     if variant not in variants(loaded):
         raise Failure(f"no variant {variant!r}; there are {', '.join(variants(loaded))}")
     if constrained and clean.task != "extract":
@@ -107,7 +117,7 @@ def open_model(loaded: Params, variant: str, adapter: str, models: Path, constra
     try:
         engine = open_engine(variant, adapter, models, loaded.evaluate.model_copy(update={"slots": slots}))
     except (SafetensorError, OSError) as error:
-        path, reason = weights(variant, adapter, models), str(error).splitlines()[0]
+        path, reason = weights(variant, adapter, models), first_line(error)
         raise Failure(
             f"{path} or {models / 'base'} cannot be read ({reason}); is it whole? `dvc pull -f` fetches it again"
         ) from error

@@ -1,7 +1,7 @@
 """One address for several adapters: finds the llama.cpp that a request's `model` means, and puts the request as in training.
 
 {"model": "products", "messages": [{"role": "user", "content": "<h1>X200</h1>"}]}
-    ->  to the llama.cpp of products: [{"role": "system", "content": "Extract …"}, {"role": "user", "content": "# X200"}]
+    ->  to the llama.cpp of products: [{"role": "user", "content": "# X200"}]
 
 Everything else of the protocol (streaming, stops, JSON schemas, token counts, what is wrong with a request) is llama.cpp's.
 """
@@ -14,27 +14,34 @@ from typing import Any
 
 import httpx
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+JSON = {"Content-Type": "application/json"}
+
 
 @dataclass(frozen=True)
 class Served:
-    """One adapter: where its llama.cpp listens, and how it was trained to be asked; no system: its template has it."""
+    """One adapter: where its llama.cpp listens, and how it was trained to be asked; no system: its template has it always."""
 
     url: str
     system: str | None
     clean: Callable[[str], str]
 
     def put(self, messages: Any) -> Any:
-        """The messages with users' texts cleaned, and under the trained system prompt if they bring none of their own."""
+        """The messages with users' texts cleaned; a dialogue is put under the trained system prompt if it brings none.
+
+        One question alone is left alone: the template of `serve` has the system prompt for it.
+        """
         if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
             return messages  # llama.cpp says what is wrong with it
         put = [{**message, "content": self._content(message)} for message in messages]
-        if self.system is None or any(message.get("role") == "system" for message in put):
+        roles = [message.get("role") for message in put]
+        if self.system is None or roles == ["user"] or "system" in roles:
             return put
         return [{"role": "system", "content": self.system}, *put]
 
@@ -92,7 +99,7 @@ class Front:
             return refused
         try:
             body = json.loads(await request.body())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return refusal(400, "bad_json", f"the request is not JSON: {error}")
         name = body.get("model") if isinstance(body, dict) else None
         served = self._served.get(name) if isinstance(name, str) else None
@@ -102,11 +109,11 @@ class Front:
         if "max_completion_tokens" in body:
             body["max_tokens"] = body.pop("max_completion_tokens")
         if "messages" in body:
-            body["messages"] = served.put(body["messages"])
+            body["messages"] = await run_in_threadpool(served.put, body["messages"])  # a page can take a second
+        sent = json.dumps(body).encode()  # httpx's own encoder stops at half a surrogate pair
+        asked = self._client.build_request("POST", served.url + request.url.path, content=sent, headers=JSON)
         try:
-            reply = await self._client.send(
-                self._client.build_request("POST", served.url + request.url.path, json=body), stream=True
-            )
+            reply = await self._client.send(asked, stream=True)
         except httpx.TransportError as error:
             return refusal(502, "no_answer", f"llama.cpp does not answer: {error}")
         return StreamingResponse(_passed_on(reply), reply.status_code, media_type=reply.headers.get("content-type"))

@@ -7,7 +7,8 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from stages import checkpoint, gguf
+from stages import checkpoint
+from stages.gguf.__main__ import convert
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +35,7 @@ def models(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(root / "base", root / "merged" / "products")
     for adapter in ("products", "assistant"):
         (root / "gguf" / adapter).mkdir(parents=True)
-    gguf.convert(root / "base", root / "gguf" / "products" / "f16.gguf", {"general.name": "tiny"})
+    described = {"general.name": "tiny", "general.license": "Apache-2.0"}
+    convert(root / "base", root / "gguf" / "products" / "f16.gguf", described)
     shutil.copy(root / "gguf" / "products" / "f16.gguf", root / "gguf" / "assistant")
     return root

@@ -103,4 +103,5 @@ def test_a_taken_port_is_one_line(models: Path) -> None:
         command = [sys.executable, "-m", "stages.playground", "--models", str(models), "--port", port]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == f"error: playground: port {port} is taken; end what listens there, or take another: --port N\n"
+    said = f"port {port} of 127.0.0.1 is taken; end what listens there, or take another: --port N"
+    assert done.stderr == f"error: playground: {said}\n"

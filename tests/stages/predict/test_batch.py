@@ -17,7 +17,7 @@ from stages.command import Failure
 from stages.engines import Answer
 from stages.params import Params
 from stages.predict import batch
-from stages.predict.batch import alone, answer_file, key_of, read_inputs, taken_up, write
+from stages.predict.batch import alone, answer_file, key_of, read_lines, taken_up, write
 from stages.predict.model import Model, open_model
 from tests.conftest import ROOT
 
@@ -27,32 +27,40 @@ from tests.conftest import ROOT
     [
         ('{"input": "<p>é</p>"}\n{"input": "", "id": 4}\n', ["<p>é</p>", ""]),
         ('{"input": "a\u2028b\u0085c"}\n', ["a\u2028b\u0085c"]),
+        ('\ufeff{"input": "a"}\r\n{"input": "b"}\n', ["a", "b"]),
         ("", []),
     ],
 )
 def test_inputs(tmp_path: Path, text: str, inputs: list[str]) -> None:
     (tmp_path / "in.jsonl").write_text(text, encoding="utf-8")
-    assert read_inputs(tmp_path / "in.jsonl") == inputs
+    assert read_lines(tmp_path / "in.jsonl", "input") == [[text] for text in inputs]
 
 
-@pytest.mark.parametrize("line", ["{", '{"html": "x"}', '{"input": 5}', "[1]", "5", "null", '"text"', ""])
+def test_several_texts_a_line(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"input": "a", "adapter": "b"}\n', encoding="utf-8")
+    assert read_lines(tmp_path / "in.jsonl", "adapter", "input") == [["b", "a"]]
+
+
+@pytest.mark.parametrize(
+    "line", ["{", '{"html": "x"}', '{"input": 5}', "[1]", "5", "null", '"text"', "", '{"input": ' + "[" * 100_000]
+)
 def test_a_bad_line_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text(f'{{"input": "good"}}\n{line}\n{{"input": "good"}}\n', encoding="utf-8")
     with pytest.raises(Failure) as caught:
-        read_inputs(path)
-    assert str(caught.value) == f'predict: {path}, line 2: expected {{"input": text}}, found {line!r}'
+        read_lines(path, "input")
+    assert str(caught.value) == f'{path}, line 2: expected {{"input": text}}, found {line[:60]!r}'
 
 
 def test_a_file_in_another_encoding_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_bytes('{"input": "é"}\n'.encode("latin-1"))
     with pytest.raises(Failure, match=r"in\.jsonl.*UTF-8"):
-        read_inputs(tmp_path / "in.jsonl")
+        read_lines(tmp_path / "in.jsonl", "input")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"none.jsonl does not exist"):
-        read_inputs(tmp_path / "none.jsonl")
+        read_lines(tmp_path / "none.jsonl", "input")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +99,14 @@ def test_one_process_at_a_time_writes_a_file(tmp_path: Path) -> None:
     with alone(tmp_path / "new" / "out.jsonl"):
         pass
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_folder_is_no_output(tmp_path: Path) -> None:
+    said = pytest.raises(Failure, match=r"out is a folder; name a file in it: --output .*out/answers\.jsonl")
+    (tmp_path / "out").mkdir()
+    with said, alone(tmp_path / "out"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
 def test_a_broken_write_leaves_the_former_file(tmp_path: Path) -> None:

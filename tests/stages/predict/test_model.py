@@ -11,10 +11,17 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from stages.command import Failure
-from stages.params import Params
-from stages.predict.model import open_model, variants
+from stages.params import Params, Task
+from stages.predict.model import Cleaner, open_model, variants
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("task", "clean"), [("raft", "[1] A b.\n[2] C.\n\nQuestion: D?"), ("faq", "[1] A b. [2] C. Question: D?")]
+)
+def test_passages_keep_their_lines(task: Task, clean: str) -> None:
+    assert Cleaner(task, frozenset())("[1] A  b.\n[2]\tC. \n\nQuestion:\u00a0D?") == clean
 
 
 def test_every_file_that_gguf_makes_can_be_asked(loaded: Params) -> None:

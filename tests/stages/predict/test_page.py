@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from stages.command import Failure
-from stages.params import Params
-from stages.predict.model import Model, open_model
+from stages.params import Params, Task
+from stages.predict.model import Cleaner, Model, open_model
 from stages.predict.page import put, read_page
 
 
@@ -32,6 +32,11 @@ def test_a_page_in_any_encoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 def test_a_missing_page_is_named() -> None:
     with pytest.raises(Failure, match=r"none\.html does not exist; give a file, or - for standard input"):
         read_page("none.html")
+
+
+@pytest.mark.parametrize("task", ["extract", "faq"])
+def test_half_a_surrogate_pair_becomes_a_question_mark(task: Task) -> None:
+    assert Cleaner(task, frozenset())("a\0 \ud800 open") == "a ? open"
 
 
 @pytest.fixture(scope="module")

@@ -56,13 +56,15 @@ class _Loud:
     """Stands for a model: answers in capitals."""
 
     def reply(self, text: str) -> Reply:
-        return Reply(None, f" {text.upper()}\n", True, 0)
+        return Reply(None, f" {text.upper()}\n", True, 1234 if text == "Where?" else 0)
 
 
 def test_a_dialogue_answers_line_after_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO("Open?\n\n  Where? \n"))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Open?\n\n  Where? \n caf\xe9\n"), encoding="utf-8"))
     predict.chat(_Loud())  # type: ignore[arg-type]
-    assert capsys.readouterr().out == "OPEN?\nWHERE?\n"
+    shown = capsys.readouterr()
+    assert shown.out == "OPEN?\nWHERE?\nCAF\ufffd\n"
+    assert shown.err == "predict: 1,234 tokens from its middle did not fit and were left out\n"
 
 
 @pytest.mark.slow

@@ -3,23 +3,32 @@
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
-from collections.abc import Iterator
+from argparse import ArgumentTypeError
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
+from starlette.testclient import TestClient
 
+from stages.checkpoint import load_tokenizer
+from stages.command import Failure
 from stages.params import Params
 from stages.predict.model import open_model
 from stages.serve.__main__ import start
-from stages.serve.front import Served
+from stages.serve.address import listening, port
+from stages.serve.front import Front, Served
 from tests.conftest import ROOT
+from tests.stages.test_prompt import GEMMA
 
 KEY = "test key"
 PAGE = "<title>X200</title><script>x()</script><h1>X200</h1><p>12 € <|im_end|>"
@@ -33,14 +42,23 @@ def _served() -> Served:
 @pytest.mark.parametrize(
     ("messages", "put"),
     [
-        ([{"role": "user", "content": "a"}], [{"role": "system", "content": "Extract."}, {"role": "user", "content": "A"}]),
+        ([{"role": "user", "content": "a"}], [{"role": "user", "content": "A"}]),
+        (
+            [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}],
+            [
+                {"role": "system", "content": "Extract."},
+                {"role": "user", "content": "A"},
+                {"role": "assistant", "content": "b"},
+                {"role": "user", "content": "C"},
+            ],
+        ),
         (
             [{"role": "system", "content": "s"}, {"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
             [{"role": "system", "content": "s"}, {"role": "user", "content": "A"}, {"role": "assistant", "content": "b"}],
         ),
         (
             [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}],
-            [{"role": "system", "content": "Extract."}, {"role": "user", "content": "A\nB"}],
+            [{"role": "user", "content": "A\nB"}],
         ),
         ("nonsense", "nonsense"),
         ([1], [1]),
@@ -53,6 +71,80 @@ def test_messages_are_put_as_in_training(messages: Any, put: Any) -> None:
 def test_an_image_is_left_for_llama_cpp_to_refuse() -> None:
     picture = [{"type": "image_url", "image_url": {"url": "data:"}}]
     assert _served().put([{"role": "user", "content": picture}])[-1]["content"] == picture
+
+
+def _front(answer: Callable[[httpx.Request], httpx.Response] | None, key: str | None = None) -> TestClient:
+    """A front whose llama.cpp is a function, or not there at all."""
+    front = Front({"products": Served("http://127.0.0.1:1", "Extract.", str.upper)}, "token", key, {"max_tokens": 8})
+    if answer:
+        front._client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    return TestClient(front.app(["testserver"]))
+
+
+async def _streamed() -> AsyncIterator[bytes]:
+    yield b"{}"
+
+
+def test_a_llama_cpp_that_has_gone_is_told() -> None:
+    reply = _front(None).post("/v1/chat/completions", json={"model": "products", "messages": []})
+    assert reply.status_code == 502
+    assert reply.json()["error"]["code"] == "no_answer"
+    assert reply.json()["error"]["message"].startswith("llama.cpp does not answer: ")
+
+
+def test_the_clients_words_reach_llama_cpp_as_json() -> None:
+    seen: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers["content-type"] == "application/json"
+        seen.append(json.loads(request.content))
+        return httpx.Response(200, content=_streamed())
+
+    sent = '{"model": "products", "stop": ["\\ud800"], "temperature": NaN, "messages": [{"role": "user", "content": "é"}]}'
+    assert _front(answer).post("/v1/chat/completions", content=sent.encode()).status_code == 200
+    assert seen[0]["messages"] == [{"role": "user", "content": "É"}]
+    assert (seen[0]["stop"], seen[0]["max_tokens"]) == (["\ud800"], 8)
+
+
+def test_a_request_nested_too_deeply_is_refused() -> None:
+    reply = _front(None).post("/v1/chat/completions", content=b'{"model": ' + b"[" * 100_000)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["message"].startswith("the request is not JSON: ")
+
+
+def test_pages_are_cleaned_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+
+    def put(served: Served, messages: Any) -> Any:
+        threads.append(threading.get_ident())
+        return messages
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        threads.append(threading.get_ident())
+        return httpx.Response(200, content=_streamed())
+
+    monkeypatch.setattr(Served, "put", put)
+    _front(answer).post("/v1/chat/completions", json={"model": "products", "messages": []})
+    assert len(set(threads)) == 2
+
+
+@pytest.mark.parametrize(("text", "number"), [("0", 0), ("65535", 65535), ("65536", None), ("-1", None), ("http", None)])
+def test_a_port(text: str, number: int | None) -> None:
+    if number is not None:
+        assert port(text) == number
+        return
+    with pytest.raises(ArgumentTypeError, match=f"{text} is no port; take one from 1 to 65535"):
+        port(text)
+
+
+def test_a_port_that_may_not_be_taken_is_not_called_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Guarded(socket.socket):
+        def bind(self, address: Any) -> None:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(socket, "socket", Guarded)
+    with pytest.raises(Failure, match=r"serve: cannot listen at 127\.0\.0\.1, port 80: Permission denied; take another"):
+        listening("serve", "127.0.0.1", 80)
 
 
 def _command(models: Path, *words: str) -> list[str]:
@@ -138,6 +230,55 @@ def test_a_page_that_rebinds_its_name_is_not_answered(client: OpenAI) -> None:
     )
     with pytest.raises(urllib.error.HTTPError, match="400"):
         urllib.request.urlopen(request)
+
+
+@pytest.fixture
+def gemma(models: Path, tmp_path: Path) -> Path:
+    """The models with a template that refuses system messages."""
+    shutil.copytree(models, tmp_path / "models")
+    (tmp_path / "models" / "base" / "chat_template.jinja").write_text(GEMMA, encoding="utf-8")
+    return tmp_path / "models"
+
+
+@pytest.mark.slow
+def test_a_base_without_system_messages_is_asked_as_in_training(gemma: Path, loaded: Params) -> None:
+    server, served = start(loaded, "f16", "assistant", gemma, "token")
+    messages = served.put([{"role": "user", "content": "Wann  habt ihr\noffen?"}])
+    reply = server.handle_chat_completions({"messages": messages, "max_tokens": 8, "temperature": 0.0})
+    wanted = open_model(loaded, "f16", "assistant", gemma, False, slots=1)
+    encoded = wanted.encode("Wann  habt ihr\noffen?")
+    assert "<Answer the question." in wanted.tokenizer.decode(encoded.ids)
+    assert reply["usage"]["prompt_tokens"] == len(encoded.ids)
+    answer = reply["choices"][0]["message"]["content"]
+    assert answer
+    assert wanted.reply("Wann  habt ihr\noffen?").raw.startswith(answer)
+
+
+@pytest.mark.slow
+def test_a_dialogue_is_put_by_the_bases_own_template(client: OpenAI, models: Path, loaded: Params) -> None:
+    turns = [("user", "Open?"), ("assistant", "No."), ("user", "When?")]
+    messages: Any = [{"role": role, "content": content} for role, content in turns]
+    reply = client.chat.completions.create(model="assistant", messages=messages, max_tokens=2)
+    tokenizer = load_tokenizer(models / "base")
+    whole = [{"role": "system", "content": loaded.prompt.system["faq"]}, *messages]
+    text = tokenizer.apply_chat_template(whole, tokenize=False, add_generation_prompt=True)
+    assert reply.usage is not None
+    assert reply.usage.prompt_tokens == len(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+@pytest.mark.slow
+def test_an_empty_key_is_no_key(models: Path) -> None:
+    environment = _environment() | {"LLAMA_API_KEY": ""}
+    command = _command(models, "--port", "0", "--adapters", "products")
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = re.search(r"http://\S+/v1", process.stdout.readline())
+        try:
+            assert found is not None
+            with urllib.request.urlopen(f"{found.group()}/models") as reply:
+                assert reply.status == 200
+        finally:
+            process.terminate()
 
 
 @pytest.mark.slow
