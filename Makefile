@@ -36,7 +36,8 @@ run: setup
 	@python -m stages.report --show metrics
 
 test: setup
-	python -m pytest
+	@# threads of one process that spin while they wait would keep the other from its core
+	OMP_WAIT_POLICY=passive python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	ruff format --check .

@@ -28,7 +28,7 @@ Quantisation = Literal["f16", "q8_0", "q5_k_m", "q4_k_m"]
 PersonalData = Literal["email", "phone", "iban", "card", "ip", "secret"]
 Policy = Literal["replace", "drop", "keep"]
 MetadataKey = Literal["title", "source", "author", "language", "date", "licence", "consent", "doc_type", "caption", "split"]
-ColumnUse = Literal["id", "text", "content", "input", "output", MetadataKey]
+ColumnUse = Literal["id", "text", "content", "input", "output", "messages", MetadataKey]
 VARIANTS = ("base", "adapter", "merged", "f16", "q4_k_m")
 SCORED = ("rules", *VARIANTS)  # rules: a baseline without a model
 
@@ -124,9 +124,9 @@ class DatasetSource(Section):
 
 
 def _check_columns(columns: dict[ColumnUse, str]) -> None:
-    given = {use for use in columns if use in ("text", "content", "input", "output")}
-    if given not in ({"text"}, {"content"}, {"input", "output"}):
-        raise ValueError("columns must name text, or content, or both input and output")
+    given = {use for use in columns if use in ("text", "content", "input", "output", "messages")}
+    if given not in ({"text"}, {"content"}, {"messages"}, {"input", "output"}):
+        raise ValueError("columns must name text, or content, or messages, or both input and output")
 
 
 DocumentSource = TreeSource | UrlSource | TableSource | DatasetSource
@@ -353,6 +353,10 @@ class AdapterTraining(Section):
             raise ValueError(f"keep: best needs save_steps to be a multiple of valid_steps = {self.valid_steps}")
         if self.patience and self.keep != "best":
             raise ValueError("patience needs keep: best")
+        if self.save_steps and not self.valid_steps:
+            raise ValueError(
+                "save_steps needs valid_steps: a checkpoint at the end of an epoch would come before its validation"
+            )
         return self
 
 
@@ -378,6 +382,25 @@ class Adapter(Section):
         return self
 
 
+class Launch(Section):
+    """How many processes train one adapter together."""
+
+    strategy: Literal["none", "ddp", "fsdp"]
+    processes: Positive
+    machines: Positive
+
+    @property
+    def total(self) -> int:
+        """Processes on all machines."""
+        return self.processes * self.machines
+
+    @model_validator(mode="after")
+    def _together_or_alone(self) -> "Launch":
+        if (self.strategy == "none") != (self.total == 1):
+            raise ValueError("strategy: none is one process on one machine; ddp and fsdp are several")
+        return self
+
+
 class Train(Section):
     """The machine side of training, shared by all adapters."""
 
@@ -389,13 +412,18 @@ class Train(Section):
     packed_tokens: Positive
     gradient_checkpointing: bool
     threads: Positive
+    launch: Launch
 
 
 class Merge(Section):
     """When a merge counts as equal to base + adapter."""
 
     probes: Positive
+    continuation: Positive
     max_logit_difference: Rate
+    max_mean_logit_difference: Rate
+    max_kl_divergence: Rate
+    max_overturned_margin: Rate
     threads: Positive
 
 
@@ -403,7 +431,10 @@ class Gguf(Section):
     """Which GGUF files are made."""
 
     quantisations: list[Quantisation]
+    lora: bool
     context: Positive
+    probes: Count
+    max_f16_loss_difference: Rate
     threads: Positive
 
     @model_validator(mode="after")
@@ -412,6 +443,20 @@ class Gguf(Section):
         if missing:
             raise ValueError(f"must hold {', '.join(sorted(missing))}: dvc.yaml evaluates them")
         return self
+
+
+class Combination(Section):
+    """A weighted sum of adapters, made in memory: linear adds A to A and B to B, cat and svd add the products B·A."""
+
+    weights: Annotated[dict[Name, float], Field(min_length=1)]
+    method: Literal["linear", "svd", "cat"]
+    rank: Positive
+
+
+class Fusion(Section):
+    """Several adapters on one base in memory."""
+
+    combinations: dict[Name, Combination]
 
 
 class Decoding(Section):
@@ -479,6 +524,7 @@ class Params(Section):
     train: Train
     merge: Merge
     gguf: Gguf
+    fusion: Fusion
     evaluate: Evaluate
     report: Report
     review: Review
@@ -500,6 +546,15 @@ class Params(Section):
         ):
             if missing:
                 raise ValueError(f"{section} lacks {', '.join(sorted(missing))}, which an adapter learns")
+        return self
+
+    @model_validator(mode="after")
+    def _combinations_are_of_adapters(self) -> "Params":
+        for name, combination in self.fusion.combinations.items():
+            unknown = set(combination.weights) - set(self.adapters)
+            if unknown or name in {*self.adapters, "base"}:
+                fault = f"weighs {', '.join(sorted(unknown))}, no adapter" if unknown else "is the name of something else"
+                raise ValueError(f"fusion.combinations.{name} {fault}; the adapters are {', '.join(self.adapters)}")
         return self
 
     def adapter(self, name: str) -> Adapter:

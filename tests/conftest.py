@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 from stages import params
@@ -18,6 +19,16 @@ settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest file first, so that no process of a parallel run ends with it alone."""
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """No bytes in the name of a test: compressed ones hold the time, and the processes of a parallel run must agree."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def loaded() -> Params:
     """The committed params.yaml."""
@@ -28,10 +39,12 @@ def loaded() -> Params:
 def base(loaded: Params) -> Path:
     """The base model: the work tree's if it is whole, else one that stages.base makes once, kept beside pytest's cache."""
     made = ROOT / ".pytest_cache" / "base"
-    for folder in (ROOT / "models" / "base", made):
-        if _is_whole(folder, loaded):
-            return folder
-    subprocess.run([sys.executable, "-m", "stages.base", "--out", str(made)], cwd=ROOT, check=True)
+    made.parent.mkdir(exist_ok=True)
+    with FileLock(made.with_suffix(".lock")):  # processes of one test run need it at the same time
+        for folder in (ROOT / "models" / "base", made):
+            if _is_whole(folder, loaded):
+                return folder
+        subprocess.run([sys.executable, "-m", "stages.base", "--out", str(made)], cwd=ROOT, check=True)
     return made
 
 

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
-import xllamacpp
 from ruamel.yaml import YAML
 
-from stages.checkpoint import load_tokenizer
+from stages import params
+from tests.stages.test_prompt import assert_same_ids
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = ("simple_card", "spec_table", "split_price", "story", "whole_page", "jsonld_only")
@@ -20,9 +20,9 @@ SMALL: dict[str, object] = {
     "prepare.test_share": 0.34,
     "prepare.valid_share": 0.17,
     "tokenize.max_truncated_share": 1.0,
-    "adapters.products.train.epochs": 0.5,
+    "adapters.products.train.max_steps": 2,
     "adapters.products.train.warmup_steps": 0,  # the first step of a warm-up learns nothing
-    "adapters.assistant.train.epochs": 0.1,
+    "adapters.assistant.train.max_steps": 2,
     "adapters.assistant.train.warmup_steps": 0,
     "merge.probes": 2,
     "evaluate.max_examples": 3,
@@ -134,24 +134,10 @@ def test_merge_is_proven(line: Path) -> None:
     assert 0 < proof["max_logit_difference"] < 0.25
 
 
-def test_llama_cpp_sees_the_same_tokens(line: Path) -> None:
-    texts = [
-        "Prix : 1 299,00 €",
-        "été — naïve",
-        "a1b22c333",
-        "def f(x):\n    return x",
-        "日本語 текст 🙂",
-        "  two  spaces\n\nend",
-    ]
-    tokenizer = load_tokenizer(line / "models/base")
-    settings = xllamacpp.CommonParams()
-    settings.model.path = str(line / "models/gguf/products/f16.gguf")
-    settings.n_ctx, settings.verbosity, settings.warmup = 512, -1, False
-    settings.cpuparams.n_threads = 2
-    server = xllamacpp.Server(settings)
-    for text in texts:
-        reply = server.handle_completions({"prompt": text, "n_predict": 1, "temperature": 0.0, "cache_prompt": False})
-        assert reply["usage"]["prompt_tokens"] == len(tokenizer(text, add_special_tokens=False)["input_ids"]), text
+def test_the_ids_are_the_same_in_training_transformers_llama_cpp_and_the_modelfile(line: Path) -> None:
+    made = line / "models/gguf/products"
+    prompt = params.load(line / "params.yaml").prompt
+    assert_same_ids(line / "models/base", made / "f16.gguf", made / "Modelfile", prompt, "extract")
 
 
 def test_predict_with_every_variant(line: Path) -> None:

@@ -18,6 +18,9 @@ import pytest
 from botocore.session import get_session
 from ruamel.yaml import YAML
 
+from stages.documents import read_shards
+from stages.ingest.__main__ import ingest
+from stages.params import Params, UrlSource
 from stages.storage import loopback, server
 from stages.storage.loopback import Server
 
@@ -565,3 +568,28 @@ def test_make_storage_twice_and_stop(tmp_path: Path, place: Place) -> None:
     assert first.call("kill", "-0", pid.strip()).returncode != 0
     assert YAML is not None and (first.root / ".dvc/config.local").read_text(encoding="utf-8").split() == kept.split()
     assert "no server was running" in first.storage("stop").stdout
+
+
+def test_documents_come_from_a_bucket(place: Place, tmp_path: Path, loaded: Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder and a pattern of s3://, whole and refused; credentials come from the environment."""
+    files = {"a/page.html": b"<title>Page</title><p>Text.", "a/b é.txt": b"A text.", "large.txt": b"x" * 9_000}
+    for name, content in files.items():
+        place.write(f"raw/{name}", content)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", place.server.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", place.server.secret_access_key)
+    options: dict[str, Any] = {"client_kwargs": {"endpoint_url": place.server.endpoint, "region_name": loopback.REGION}}
+    url = f"s3://{loopback.BUCKET}/raw"
+    sources = [UrlSource(kind="url", url=f"{url}/a/", options=options, metadata={"licence": "MIT"}),
+               UrlSource(kind="url", url=f"{url}/**/large.*", options=options, metadata={})]  # fmt: skip
+    (tmp_path / "raw").mkdir()
+    section = loaded.ingest.model_copy(update={"sources": sources, "max_bytes": 8_000})
+    ingest(tmp_path / "raw", tmp_path / "store", section)
+    stored = {row["source_uri"]: row for row in read_shards(tmp_path / "store", "documents")}
+    assert {uri.removeprefix(f"{url}/"): row["content"] for uri, row in stored.items()} == {
+        name: content for name, content in files.items() if name != "large.txt"
+    }
+    page = stored[f"{url}/a/page.html"]
+    assert (page["title"], page["licence"], page["collection"]) == ("Page", "MIT", loopback.BUCKET)
+    assert [(row["source_uri"], row["drop_reason"]) for row in read_shards(tmp_path / "store", "ledger")] == [
+        (f"{url}/large.txt", "too_large")
+    ]

@@ -63,7 +63,7 @@ def test_there_is_a_profile() -> None:
     ("key", "value", "message"),
     [
         ("evaluate.batch_sise", 24, "evaluate.batch_sise is unknown; evaluate takes batch_size, context, decoding, dtype,"),
-        ("colour", "red", "colour is unknown; the file takes adapters, base, evaluate, gguf, ingest,"),
+        ("colour", "red", "colour is unknown; the file takes adapters, base, evaluate, fusion, gguf,"),
         ("base.source.url", "x", "base.source.url is unknown; base.source takes file, kind, requirement, sha256"),
         ("adapters.products.lora.rank", 4, "adapters.products.lora.rank is unknown; adapters.products.lora takes alpha, bias,"),
         ("sanitize.near_duplicates.words", 3, "sanitize.near_duplicates takes permutations, shingle_words, threshold"),
@@ -92,7 +92,7 @@ def test_there_is_a_profile() -> None:
         ("ingest.sources", [{"kind": "tree", "path": ".", "metadata": {"tilte": "x"}}],
          "ingest.sources.0.metadata.tilte = 'tilte': input should be 'title', 'source',"),
         ("ingest.sources", [{"kind": "table", "path": "a.csv", "metadata": {}, "columns": {"input": "a"}}],
-         "columns must name text, or content, or both input and output"),
+         "columns must name text, or content, or messages, or both input and output"),
         ("evaluate.dtype", DELETED, "evaluate.dtype is missing and has no default"),
         ("merge", DELETED, "merge is missing and has no default"),
     ],
