@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig
 
 from stages import checkpoint
 from stages import fusion as stage
@@ -20,6 +20,7 @@ from stages.predict.model import Cleaner
 from stages.prompt import Prompter
 from tests.conftest import ROOT
 from tests.stages.gguf.conftest import make_adapter
+from tests.stages.small import random_model
 
 PROMPTS = [[5, 6, 7, 8], [9, 10], [11, 12, 13, 14, 15], [16, 17, 18]]
 
@@ -28,14 +29,11 @@ PROMPTS = [[5, 6, 7, 8], [9, 10], [11, 12, 13, 14, 15], [16, 17, 18]]
 def small(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random two-layer Llama with the real tokenizer."""
     folder = tmp_path_factory.mktemp("base")
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        shutil.copy(base / name, folder)
-    torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=49152, hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, max_position_embeddings=1024, initializer_range=0.06, pad_token_id=0, eos_token_id=2,
     )  # fmt: skip
-    LlamaForCausalLM(config).save_pretrained(folder)
+    random_model(config, base, folder).save_pretrained(folder)
     return folder
 
 

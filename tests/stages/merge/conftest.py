@@ -1,6 +1,5 @@
 """A random base in two files, and adapters of every kind on it."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,9 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoModelForCausalLM, Qwen2Config
+
+from tests.stages.small import random_model
 
 Make = Callable[..., Path]
 
@@ -17,14 +18,11 @@ Make = Callable[..., Path]
 def small(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A two-layer Qwen2 (it has biases) in float16, in two files, with the real tokenizer."""
     folder = tmp_path_factory.mktemp("small")
-    for name in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        shutil.copy(base / name, folder)
-    torch.manual_seed(0)
     config = Qwen2Config(
         vocab_size=49152, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, max_position_embeddings=1024, tie_word_embeddings=True, pad_token_id=0, eos_token_id=2,
     )  # fmt: skip
-    model = Qwen2ForCausalLM(config)
+    model = random_model(config, base, folder)
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter, std=0.1)

@@ -22,15 +22,15 @@ from stages.command import Failure
 from stages.params import AdapterTraining, Lora, Train
 from stages.train import backend
 from stages.train.run import fit, save
-from tests.stages.train.conftest import write
-from tests.stages.train.test_resume import files, finish, start, wait_for
+from tests.stages.train.conftest import files, start, wait_until_held, write
+from tests.warm import Command
 
 YAML_ = YAML(typ="safe", pure=True)
 BROKEN = 102  # a token
 
 
-def last_line(process: subprocess.Popen[str]) -> str:
-    text, _ = process.communicate(timeout=120)
+def last_line(process: Command) -> str:
+    text = process.said()
     assert process.returncode == 1, text
     assert "Traceback" not in text
     return text.strip().splitlines()[-1]
@@ -158,28 +158,30 @@ def test_an_adapter_from_another_base(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_an_interrupted_training_says_where_it_goes_on(number: int, place: Path, tiny: Path, tokens: Path) -> None:
-    finish(start(place, tiny, tokens, "whole"))
-    process = start(place, tiny, tokens, "cut")
-    wait_for(lambda: list((place / "work").glob("*/checkpoint-5/complete")), process)
-    process.send_signal(number)
-    assert re.fullmatch(r"error: train: interrupted; run it again: it goes on from checkpoint-\d+", last_line(process))
+def test_an_interrupted_training_says_where_it_goes_on(
+    number: int, place: Path, tiny: Path, tokens: Path, whole: dict[str, bytes]
+) -> None:
+    process = start(place, tiny, tokens, "cut", hold=5)
+    wait_until_held(process)
+    process.send(number)
+    process.send(signal.SIGCONT)
+    assert last_line(process) == "error: train: interrupted; run it again: it goes on from checkpoint-5"
     assert not (place / "work" / "pid").exists()
-    assert "going on from checkpoint-" in finish(start(place, tiny, tokens, "cut"))
-    assert files(place / "cut") == files(place / "whole")
+    assert "going on from checkpoint-5" in start(place, tiny, tokens, "cut").finish()
+    assert files(place / "cut") == whole
 
 
 @pytest.mark.slow
 def test_changed_parameters_leave_a_stale_checkpoint_alone(place: Path, tiny: Path, tokens: Path) -> None:
-    process = start(place, tiny, tokens, "out")
-    wait_for(lambda: list((place / "work").glob("*/checkpoint-5/complete")), process)
-    process.kill()
-    process.wait()
+    process = start(place, tiny, tokens, "out", hold=5)
+    wait_until_held(process)
+    process.send(signal.SIGKILL)
+    process.said()
     values = YAML_.load((place / "params.yaml").read_text(encoding="utf-8"))
     values["adapters"]["products"]["train"]["weight_decay"] = 0.02
     with (place / "params.yaml").open("w", encoding="utf-8") as file:
         YAML_.dump(values, file)
-    assert "going on" not in finish(start(place, tiny, tokens, "out"))
+    assert "going on" not in start(place, tiny, tokens, "out").finish()
     assert [path for path in (place / "work").iterdir() if path.is_dir()] == []  # the stale one went with the rest
 
 
@@ -205,4 +207,4 @@ def test_a_full_disk_stops_with_one_line_and_the_training_goes_on(
     line = last_line(start(place, tiny, tokens, "out"))
     assert re.match(r"error: train: no space left for a checkpoint in work/\w+; make room and run it again: it goes on", line)
     subprocess.run(["mount", "-o", "remount,size=100m", str(small_disk)], check=True)
-    assert "going on from checkpoint-5" in finish(start(place, tiny, tokens, "out"))
+    assert "going on from checkpoint-5" in start(place, tiny, tokens, "out").finish()

@@ -8,8 +8,9 @@ import torch
 from transformers import Qwen2Config
 from transformers.models.qwen2 import Qwen2ForCausalLM
 
+from stages import fused
 from stages.params import Lora, Train
-from stages.train import backend, fused
+from stages.train import backend
 
 IDS = torch.tensor([[100, 107, 114, 121, 128], [300, 301, 302, 303, 304]])
 

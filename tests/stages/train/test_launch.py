@@ -3,7 +3,6 @@
 import json
 import shutil
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +14,44 @@ from ruamel.yaml import YAML
 from stages.command import Failure
 from stages.params import Launch, Train
 from stages.train import launch
-from tests.stages.train.test_resume import files, finish, start, wait_for
+from tests.stages.train.conftest import files, start, wait_for, write_params
 
 YAML_ = YAML(typ="safe", pure=True)
 TWO = {"strategy": "ddp", "processes": 2, "machines": 1}
 ONE = {"strategy": "none", "processes": 1, "machines": 1}
-Setting = Callable[..., None]
 
 
-@pytest.fixture
-def setting(place: Path) -> Setting:
-    """Changes the launch, the dropout and the training of place's params.yaml."""
-
-    def change(several: dict[str, Any], **training: Any) -> None:
-        values = YAML_.load((place / "params.yaml").read_text(encoding="utf-8"))
-        values["train"] |= {"launch": several, "dtype": "float32"}  # bfloat16 rounds a batch of two unlike one of four
-        values["adapters"]["products"]["lora"]["dropout"] = 0.0  # each process draws its own
-        values["adapters"]["products"]["train"] |= {"accumulation": 1, "log_steps": 1, "learning_rate": 0.01} | training
-        with (place / "params.yaml").open("w", encoding="utf-8") as file:
-            YAML_.dump(values, file)
-
-    return change
+def change(place: Path, several: dict[str, Any], **training: Any) -> None:
+    """Change the launch, the dropout and the training of place's params.yaml."""
+    values = YAML_.load((place / "params.yaml").read_text(encoding="utf-8"))
+    values["train"] |= {"launch": several, "dtype": "float32"}  # bfloat16 rounds a batch of two unlike one of four
+    values["adapters"]["products"]["lora"]["dropout"] = 0.0  # each process draws its own
+    values["adapters"]["products"]["train"] |= {"accumulation": 1, "log_steps": 1, "learning_rate": 0.01} | training
+    with (place / "params.yaml").open("w", encoding="utf-8") as file:
+        YAML_.dump(values, file)
 
 
-def losses(place: Path, out: str) -> list[float]:
-    record = json.loads((place / out / "training.json").read_text(encoding="utf-8"))
+def losses(adapter: Path) -> list[float]:
+    record = json.loads((adapter / "training.json").read_text(encoding="utf-8"))
     return [point["loss"] for point in record["curve"] if "loss" in point]
 
 
+@pytest.fixture(scope="module")
+def by_two(tiny: Path, tokens: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The adapter of two processes, and what they said."""
+    place = tmp_path_factory.mktemp("two")
+    write_params(place)
+    change(place, TWO)
+    said = start(place, tiny, tokens, "two").finish()
+    return place / "two", said
+
+
 @pytest.mark.slow
-def test_two_processes_have_the_loss_curve_of_one(setting: Setting, place: Path, tiny: Path, tokens: Path) -> None:
-    setting(ONE, batch_size=4)
-    finish(start(place, tiny, tokens, "one"))
-    setting(TWO, batch_size=2)
-    said = finish(start(place, tiny, tokens, "two"))
-    one, two = losses(place, "one"), losses(place, "two")
+def test_two_processes_have_the_loss_curve_of_one(by_two: tuple[Path, str], place: Path, tiny: Path, tokens: Path) -> None:
+    change(place, ONE, batch_size=4)
+    start(place, tiny, tokens, "one").finish()
+    adapter, said = by_two
+    one, two = losses(place / "one"), losses(adapter)
     assert len(one) == len(two) == 20
     assert max(abs(a - b) for a, b in zip(one, two, strict=True)) < 1e-3
     assert one[-1] < one[0] - 0.01  # something was learned
@@ -59,30 +61,28 @@ def test_two_processes_have_the_loss_curve_of_one(setting: Setting, place: Path,
 
 @pytest.mark.slow
 def test_a_killed_launcher_takes_its_processes_along_and_goes_on(
-    setting: Setting, place: Path, tiny: Path, tokens: Path
+    by_two: tuple[Path, str], place: Path, tiny: Path, tokens: Path
 ) -> None:
-    setting(TWO)
-    finish(start(place, tiny, tokens, "whole"))
+    change(place, TWO)
     process = start(place, tiny, tokens, "cut")
     wait_for(lambda: list((place / "work").glob("*/checkpoint-10/complete")), process)
     others = psutil.Process(process.pid).children(recursive=True)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send(signal.SIGKILL)
     assert len(others) >= 2
     assert psutil.wait_procs(others, timeout=20)[1] == []
-    assert "going on from checkpoint-" in finish(start(place, tiny, tokens, "cut"))
-    assert files(place / "cut") == files(place / "whole")
+    process.said()
+    assert process.returncode == -signal.SIGKILL
+    assert "going on from checkpoint-" in start(place, tiny, tokens, "cut").finish()
+    assert files(place / "cut") == files(by_two[0])
 
 
 @pytest.mark.slow
-def test_what_stops_one_process_stands_there_without_a_traceback(
-    setting: Setting, place: Path, tiny: Path, tokens: Path
-) -> None:
-    setting(TWO)
+def test_what_stops_one_process_stands_there_without_a_traceback(place: Path, tiny: Path, tokens: Path) -> None:
+    change(place, TWO)
     broken = shutil.copytree(tiny, place / "base")
     config = json.loads((tiny / "config.json").read_text("utf-8")) | {"vocab_size": 50000}
     (broken / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    text, _ = start(place, broken, tokens, "out").communicate(timeout=120)
+    text = start(place, broken, tokens, "out").said()
     assert "other shapes than its config.json says" in text
     assert "Traceback" not in text
     assert text.strip().splitlines()[-1] == "error: train: a process failed, and with it the others; its error stands above"

@@ -1,17 +1,15 @@
 """Every profile: the guide's values line by line, and a real training on a two-layer random model of its architecture."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from transformers import LlamaConfig, MistralConfig, PretrainedConfig, Qwen2Config
-from transformers.models.auto import AutoModelForCausalLM
 
 from stages import params
 from stages.train.run import fit, save
 from tests.conftest import ROOT
+from tests.stages.small import random_model
 
 SMALL: dict[str, Any] = {"vocab_size": 49152, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
                          "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 256,
@@ -33,6 +31,7 @@ GUIDE: dict[str, Any] = {  # the guide, line by line
     "train.launch.strategy": "none",
     "evaluate.max_examples": 50,
     "evaluate.max_new_tokens": 256,
+    "predict.max_new_tokens": 256,
     "evaluate.decoding.temperature": 0.1,
     "gguf.quantisations": ["f16", "q4_k_m"],  # f16 is what q4_k_m is compared with
 } | {
@@ -64,10 +63,7 @@ def test_every_profile_is_tried() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_a_profile_trains_its_architecture(name: str, base: Path, tokens: Path, tmp_path: Path) -> None:
-    for file in ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        shutil.copy(base / file, tmp_path)
-    torch.manual_seed(0)
-    AutoModelForCausalLM.from_config(ARCHITECTURES[name](**SMALL)).save_pretrained(tmp_path)
+    random_model(ARCHITECTURES[name](**SMALL), base, tmp_path).save_pretrained(tmp_path)
     profile = params.load(ROOT / "profiles" / f"{name}.yaml")
     adapter = profile.adapters["products"]
     lora, section = adapter.lora, adapter.train.model_copy(update={"max_steps": 2})

@@ -5,71 +5,38 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stages.command import Failure
 from stages.params import AdapterTraining, Lora, Train
 from stages.train import checkpoints
-from tests.conftest import ROOT
-
-
-def start(place: Path, tiny: Path, tokens: Path, out: str) -> subprocess.Popen[str]:
-    words = ["--adapter", "products", "--base", str(tiny), "--tokens", str(tokens), "--checkpoints", "work", "--out", out]
-    return subprocess.Popen(
-        [sys.executable, "-m", "stages.train", *words], cwd=place, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
-    )  # fmt: skip
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    text, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, text
-    return text
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-def wait_for(condition: Any, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+from tests.stages.train.conftest import files, start, wait_for, wait_until_held
 
 
 @pytest.mark.slow
-def test_after_two_kills_the_same_bytes(place: Path, tiny: Path, tokens: Path) -> None:
-    finish(start(place, tiny, tokens, "whole"))
+def test_after_two_kills_the_same_bytes(place: Path, tiny: Path, tokens: Path, whole: dict[str, bytes]) -> None:
     for step in (5, 15):  # in the first epoch, and in the second
         process = start(place, tiny, tokens, "cut")
         wait_for(lambda step=step: list((place / "work").glob(f"*/checkpoint-{step}/complete")), process)  # type: ignore[misc]
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send(signal.SIGKILL)
+        process.said()
+        assert process.returncode == -signal.SIGKILL
         assert not (place / "cut").exists()
-    said = finish(start(place, tiny, tokens, "cut"))
+    said = start(place, tiny, tokens, "cut").finish()
     assert "going on from checkpoint-" in said
     assert re.search(r"train products: 100%.*20/20 .*loss=\d.*lr=\d.*valid_loss=\d.*tok/s=\d+", said)
-    assert files(place / "cut") == files(place / "whole")
+    assert files(place / "cut") == whole
     assert [path.name for path in (place / "work").iterdir() if path.is_dir()] == []  # finished: pruned
 
 
 @pytest.mark.slow
 def test_a_second_training_beside_a_live_one_is_refused_with_its_pid(place: Path, tiny: Path, tokens: Path) -> None:
-    process = start(place, tiny, tokens, "out")
-    wait_for(lambda: (place / "work" / "pid").is_file() and (place / "work" / "pid").read_text(), process)
-    process.send_signal(signal.SIGSTOP)  # it lives, and is not through before the other one begins
-    text, _ = start(place, tiny, tokens, "out").communicate(timeout=120)
-    process.kill()
-    process.wait()
+    process = start(place, tiny, tokens, "out", hold=5)  # it lives, and is not through before the other one begins
+    wait_until_held(process)
+    text = start(place, tiny, tokens, "out").said()
+    process.send(signal.SIGKILL)
     assert f"error: train: process {process.pid} is training this adapter already" in text
     assert text.count("\n") == 1
 
