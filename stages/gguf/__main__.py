@@ -3,7 +3,8 @@
 In: the merged model; the adapter, its token rows and held-out examples. Out, in one folder: `f16.gguf` (and `q4_k_m.gguf`,
 …), `lora.gguf`, `Modelfile`, `SHA256SUMS`, and `gguf.json`:
 
-    {"f16": {"bytes": 270898176, "bits_per_weight": 16.1, "perplexity": 8.42, "perplexity_of_merged": 8.42}, …}
+    {"f16": {"bytes": 270898176, "bits_per_weight": 16.1, "perplexity": 8.42, "perplexity_of_merged": 8.42},
+     "q4_k_m": {"importance_rows": 64, …}, …}    training rows that weighed the rounding, if any
 
 llama.cpp's own converter and quantiser do the work; both come from packages, nothing is compiled. A file counts as made
 when llama.cpp has answered with it; the folder appears when all of them have.
@@ -24,7 +25,7 @@ from gguf import GGUFReader
 
 from stages import checkpoint, command, params
 from stages.command import Failure
-from stages.gguf import checks, lora, metadata, native
+from stages.gguf import checks, importance, lora, metadata, native
 from stages.params import Gguf, Prompt, Task
 from stages.prompt import Prompter
 
@@ -93,6 +94,29 @@ def quantised(merged: Path, out: Path, described: dict[str, Any], section: Gguf)
     return [out / f"{quantisation}.gguf" for quantisation in section.quantisations]
 
 
+def weighed(merged: Path, tokens: Path, paths: list[Path], described: dict[str, Any], section: Gguf) -> Record:
+    """Round the weights of quantised files again, by their importance on training rows.
+
+    Returns:
+        By quantisation, on how many rows; a file without a type that can be weighed is as it was, and not among them.
+
+    Raises:
+        Failure: there are no training rows.
+    """
+    if not section.importance_rows:
+        return {}
+    rows, f16 = importance.rows(tokens, section.importance_rows), paths[0].with_name("f16.gguf")
+    found = importance.named(importance.measure(merged, rows, section.threads), f16)
+    notes = {  # llama.cpp's own keys; its chunks are windows over one text
+        "quantize.imatrix.dataset": described["general.datasets"][0]["name"],
+        "quantize.imatrix.entries_count": len(found),
+        "quantize.imatrix.chunks_count": len(rows),
+    }
+    files = [path for path in paths if path != f16]
+    changed = [path for path in files if native.weigh(f16, path, found, notes, section.threads)]
+    return {path.stem: {"importance_rows": len(rows)} for path in changed}
+
+
 def run_time_lora(adapter: Path, merged: Path, out: Path) -> dict[str, Any]:
     """Write the adapter alone as `lora.gguf`, or say why llama.cpp could not use it."""
     reason = lora.refusal(json.loads((adapter / "adapter_config.json").read_text(encoding="utf-8")))
@@ -107,6 +131,7 @@ def run_time_lora(adapter: Path, merged: Path, out: Path) -> dict[str, Any]:
 def export(
     merged: Path,
     adapter: Path,
+    tokens: Path,
     examples: Path,
     out: Path,
     described: dict[str, Any],
@@ -117,7 +142,7 @@ def export(
     """Write all files of one adapter to `out`, which must be empty.
 
     Returns:
-        Size, bits a weight and perplexity by quantisation, and what became of the adapter alone.
+        Size, bits a weight, perplexity and rows of importances by quantisation, and what became of the adapter alone.
 
     Raises:
         Failure: no room, llama.cpp refuses something, or a file is not what it should be.
@@ -125,6 +150,7 @@ def export(
     checkpoint.require_space(out, (1 + len(section.quantisations)) * checkpoint.size_of(merged), "gguf")
     prompter, task = Prompter(checkpoint.load_tokenizer(merged), prompt), params.asked(tasks)
     paths = quantised(merged, out, described, section)
+    importances = weighed(merged, tokens, paths, described, section)
     rows = checks.held_out(examples, tasks, prompter, section.probes)
     wanted = checks.loss_of_merged(merged, rows, section.threads) if rows else 0.0
     n_weights, question = weights_of(paths[0]), prompter.encode(task, "…", section.context).ids
@@ -132,7 +158,7 @@ def export(
     for path in paths:
         checks.smoke(path, question, section)
         size = path.stat().st_size
-        record[path.stem] = {"bytes": size, "bits_per_weight": round(8 * size / n_weights, 2)}
+        record[path.stem] = {"bytes": size, "bits_per_weight": round(8 * size / n_weights, 2)} | importances.get(path.stem, {})
         record[path.stem] |= checks.compared(path, rows, wanted, section) if rows else {}
     if section.lora:
         record["lora"] = run_time_lora(adapter, merged, out)
@@ -166,7 +192,7 @@ def run(arguments: argparse.Namespace, described: dict[str, Any], tasks: list[Ta
     partial = arguments.out.with_name(arguments.out.name + ".partial")
     for folder in (partial, arguments.out):
         shutil.rmtree(folder, ignore_errors=True)
-    paths = arguments.merged, arguments.weights, arguments.examples, partial
+    paths = arguments.merged, arguments.weights, arguments.tokens, arguments.examples, partial
     try:
         record = export(*paths, described, tasks, prompt, section)
         partial.rename(arguments.out)

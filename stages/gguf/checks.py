@@ -8,10 +8,9 @@ from pathlib import Path
 
 import torch
 
-from stages import checkpoint, examples
+from stages import checkpoint, examples, native
 from stages.command import Failure
-from stages.engines import LlamaCpp
-from stages.gguf import native
+from stages.engines.llama import LlamaCpp
 from stages.params import Gguf, Task
 from stages.prompt import Prompter
 
@@ -43,8 +42,8 @@ def loss_of_merged(merged: Path, rows: list[list[int]], threads: int) -> float:
 
 def loss_of_file(path: Path, rows: list[list[int]], threads: int) -> float:
     """The same by llama.cpp from a GGUF file."""
-    found = native.losses(path, rows, threads)
-    return sum(nats for nats, _ in found) / sum(count for _, count in found)
+    found = native.read(path, [([], row) for row in rows], threads)
+    return sum(told.nats for told in found) / sum(len(told.likeliest) for told in found)
 
 
 def compared(path: Path, rows: list[list[int]], wanted: float, section: Gguf) -> dict[str, float]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -74,13 +76,15 @@ def line(small: Path, loaded: Params, tmp_path_factory: pytest.TempPathFactory) 
     adapter = make_adapter(small, root / "adapter")
     fuse.write(small, adapter, root / "merged")
     (root / "tokens").mkdir()
-    (root / "tokens" / "train-0.parquet").write_bytes(b"rows")
+    rows = [[(7 * row + 131 * place) % 49000 for place in range(20 + row)] for row in range(12)]
+    pq.write_table(pa.table({"input_ids": rows}), root / "tokens" / "train-00000.parquet")
     text = "The key is small. The door is tall, and the price is 12,50 €."
     examples.write(root / "test.jsonl", [Example(f"d-{n}", "faq", ["d"], "g", "en", text, f"No, {n}.") for n in range(3)])
     section = loaded.gguf.model_copy(update={
-        "quantisations": ["f16", "q8_0", "q5_k_m", "q4_k_m"], "context": 256, "probes": 3, "threads": 1,
+        "quantisations": ["f16", "q8_0", "q5_k_m", "q4_k_m"], "context": 256, "importance_rows": 0, "probes": 3,
+        "threads": 1,
     })  # fmt: skip
-    inputs = root / "merged", adapter, root / "test.jsonl", root / "out"
+    inputs = root / "merged", adapter, root / "tokens", root / "test.jsonl", root / "out"
     made = Line(small, adapter, root / "merged", root / "tokens", root / "test.jsonl", root / "out", {})
     made.record.update(stage.export(*inputs, described(made), ["faq"], loaded.prompt, section))
     assert json.loads((root / "out" / "gguf.json").read_text(encoding="utf-8")) == made.record

@@ -16,9 +16,11 @@ from gguf import GGUFReader
 
 from stages import checkpoint
 from stages.command import Failure
-from stages.engines import Answer, LlamaCpp
+from stages.engines.engine import Answer
+from stages.engines.llama import LlamaCpp
 from stages.gguf import __main__ as stage
 from stages.gguf import checks, lora, metadata, native
+from stages.native import read
 from stages.params import Params
 from stages.prompt import Prompter
 from tests.stages.gguf.conftest import Line, described, make_adapter
@@ -186,13 +188,13 @@ def test_a_file_cut_short_is_one_line(share: float, line: Line, tmp_path: Path) 
     path.write_bytes(whole[: int(len(whole) * share)])
     with pytest.raises(Failure, match=r"q4_k_m\.gguf cannot be loaded by llama\.cpp \(.*\); is it whole\?"):
         LlamaCpp(path, 1, 256, 1)
-    with pytest.raises(Failure, match=r"gguf: llama\.cpp's reader failed: "):
-        native.losses(path, [[1, 2, 3]], 1)
+    with pytest.raises(Failure, match=r"llama\.cpp's reader failed: "):
+        read(path, [([], [1, 2, 3])], 1)
 
 
 def test_a_file_that_is_no_gguf_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "f16.gguf").write_bytes(b"no GGUF")
-    with pytest.raises(Failure, match=r"gguf: llama.cpp's quantiser failed: "):
+    with pytest.raises(Failure, match=r"llama.cpp's quantiser failed: "):
         native.quantise(tmp_path / "f16.gguf", tmp_path / "q4_k_m.gguf", "q4_k_m", 1)
 
 
