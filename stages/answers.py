@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # seconds to import: what only reads replies does without
-    from stages.engines import Engine
+    from stages.engines.engine import Engine
     from stages.prompt import Prompter
 
 

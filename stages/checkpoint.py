@@ -66,6 +66,8 @@ def load(folder: Path, dtype: str, adapter: Path | None, device: str | None = No
         except (RuntimeError, ValueError) as error:
             reason = str(error).splitlines()[0]
             raise Failure(f"{adapter} does not fit the base {folder} ({reason}); was it trained on another one?") from error
+    # torch copies the frozen weights of a head for every row of a batch if its last places do not lie together: 1.2 s for 13
+    model.get_output_embeddings().register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
     model.to(device or ("cuda" if torch.cuda.is_available() else "cpu")).eval()
     return model, tokenizer
 

@@ -23,7 +23,8 @@ from safetensors import SafetensorError
 from stages import answers, checkpoint, command, params
 from stages.answers import Reply
 from stages.command import Failure
-from stages.engines import Answer, batches, in_order
+from stages.engines.engine import Answer, batches, in_order
+from stages.engines.hf import dtype_of
 from stages.params import Adapter, Combination, Evaluate, PersonalData, Policy, Prompt
 from stages.params import Fusion as Section
 from stages.predict.batch import alone, line_of, read_lines, write
@@ -43,7 +44,7 @@ class Fusion:
     def __init__(self, base: Path, adapters: dict[str, Path], section: Evaluate) -> None:
         torch.set_num_threads(section.threads)
         try:
-            self.model, self.tokenizer = checkpoint.load(base, section.dtype, None)
+            self.model, self.tokenizer = checkpoint.load(base, dtype_of(section.dtype), None)
         except (OSError, SafetensorError) as error:
             raise Failure(f"{base} cannot be read ({first_line(error)}); is it whole? `dvc pull -f` fetches it") from error
         for name, path in adapters.items():
@@ -170,16 +171,17 @@ def main() -> None:
     parser.add_argument("--models", type=Path, default=Path("models"), help="folder of all models (default: models)")
     arguments = parser.parse_args()
     loaded = params.load()
-    pii, max_seq_len = loaded.sanitize.pii, loaded.tokenize.max_seq_len
+    pii, longest = loaded.sanitize.pii, loaded.predict.max_new_tokens
+    room = loaded.tokenize.max_seq_len - loaded.evaluate.max_new_tokens + longest  # prompts are cut as in evaluation
     with alone(arguments.output):
-        run(arguments, loaded.adapters, pii, loaded.fusion, loaded.evaluate, loaded.prompt, max_seq_len)
+        run(arguments, loaded.adapters, pii, loaded.fusion, loaded.evaluate, loaded.prompt, (room, longest))
 
 
 def run(
     arguments: argparse.Namespace, adapters: dict[str, Adapter], pii: Mapping[PersonalData, Policy], section: Section,
-    evaluate: Evaluate, prompt: Prompt, max_seq_len: int,
+    evaluate: Evaluate, prompt: Prompt, limits: tuple[int, int],
 ) -> None:  # fmt: skip
-    """Answer the requests of a file."""
+    """Answer the requests of a file; the limits are tokens of a prompt with its answer, and of an answer."""
     cleaners = {name: cleaner(adapter.tasks, pii) for name, adapter in adapters.items()}
     cleaners |= {name: cleaners[next(iter(combination.weights))] for name, combination in section.combinations.items()}
     cleaners[BASE] = next(iter(cleaners.values()))
@@ -188,7 +190,7 @@ def run(
     for name in sorted({name for name, _ in asked} & set(section.combinations)):
         fusion.combine(name, section.combinations[name])
     prompter = Prompter(checkpoint.load_tokenizer(arguments.models / "base"), prompt)
-    found = replies(fusion, prompter, asked, cleaners, max_seq_len, evaluate.max_new_tokens)
+    found = replies(fusion, prompter, asked, cleaners, *limits)
     write(arguments.output, map(line_of, found))
     print(f"fusion: {len(found)} answers in {arguments.output}")
 

@@ -433,6 +433,7 @@ class Gguf(Section):
     quantisations: list[Quantisation]
     lora: bool
     context: Positive
+    importance_rows: Count
     probes: Count
     max_f16_loss_difference: Rate
     threads: Positive
@@ -482,12 +483,18 @@ class Evaluate(Section):
     max_examples: Positive
     max_new_tokens: Positive
     batch_size: Positive
-    dtype: Dtype
+    dtype: Literal["auto", "float32", "bfloat16", "float16"]
     slots: Positive
     context: Positive
     threads: Positive
     decoding: Decoding
     intervals: Intervals
+
+
+class Predict(Section):
+    """How long an answer may be outside of the scores."""
+
+    max_new_tokens: Positive
 
 
 class Report(Section):
@@ -526,6 +533,7 @@ class Params(Section):
     gguf: Gguf
     fusion: Fusion
     evaluate: Evaluate
+    predict: Predict
     report: Report
     review: Review
 

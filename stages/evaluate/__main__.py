@@ -4,14 +4,13 @@ In: a variant's weights and `test.jsonl`. Out, in one folder:
 
 predictions.jsonl   every answer beside what was wanted, with its scores
 outcomes.csv        a row an example: its group, language and length, its scores and its loss
-probe.csv           a row a paragraph of neutral text: its loss, where the variant tells one
+probe.csv           a row a paragraph of neutral text: its loss
 scores.json         {"exact_match": 0.93, "field_accuracy": {"name": 0.99, …}, "intervals": {"exact_match": [0.88, 0.97], …}, …}
 
 The loss is the mean over all target tokens of the test examples, continued text included; `probe_loss` is the same on
-neutral text that no adapter is trained on (probe.txt): what it loses there against the base, it has forgotten. Both
-need the probabilities of a given text, which llama.cpp's server does not tell; stages/gguf/native.py reads them from a file,
-and the export is checked by them (metrics/gguf.json). The variant `rules` is a baseline without a model. `n_shortened` prompts
-lost `n_cut` tokens to fit into a row, and the loss lacks `n_target_cut` tokens of targets.
+neutral text that no adapter is trained on (probe.txt): what it loses there against the base, it has forgotten. The variant
+`rules` is a baseline without a model, and so without a loss. `n_shortened` prompts lost `n_cut` tokens to fit into a row, and
+the loss lacks `n_target_cut` tokens of targets.
 """
 
 import argparse

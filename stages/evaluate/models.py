@@ -5,14 +5,12 @@ from pathlib import Path
 
 from stages import answers
 from stages.answers import Reply
-from stages.checkpoint import load_tokenizer
-from stages.engines import Engine, Transformers, open_engine
+from stages.engines import open_engine
+from stages.engines.engine import Engine, Loss, Row
 from stages.examples import Example
 from stages.params import Evaluate, Prompt
 from stages.portions import portions
 from stages.prompt import Prompter
-
-Loss = tuple[float, int]  # nats, tokens
 
 
 @dataclass
@@ -31,15 +29,13 @@ class Examined:
         return answers.ask(self.engine, self.prompter, tasks, inputs, *limits) if asked else []
 
     def losses(self, found: list[Example]) -> list[Loss]:
-        """The loss on every example's target; empty where the engine tells no probabilities."""
-        if not isinstance(self.engine, Transformers):
-            return []
+        """The loss on every example's target."""
         rows = [self._rows(item) for item in found]
         told = iter(self.engine.loss([row for parts in rows for row in parts]))
         of_parts = [[next(told) for _ in parts] for parts in rows]
         return [(sum(nats for nats, _ in parts), sum(tokens for _, tokens in parts)) for parts in of_parts]
 
-    def _rows(self, item: Example) -> list[tuple[list[int], list[int]]]:
+    def _rows(self, item: Example) -> list[Row]:
         """Prompt and target as in training: continued text in portions behind its bos, so that nothing of it is cut."""
         if item.task == "continue":
             start = self.prompter.start
@@ -53,9 +49,7 @@ class Examined:
         return sum(max(0, len(self.prompter.encode_target(item.target)) - self.max_seq_len) for item in asked)
 
     def probe(self, text: str) -> list[Loss]:
-        """The loss on each paragraph of a text, without the eos that no paragraph has; empty as in `losses`."""
-        if not isinstance(self.engine, Transformers):
-            return []
+        """The loss on each paragraph of a text, without the eos that no paragraph has."""
         paragraphs = [part for part in text.split("\n\n") if part.strip()]
         texts = self.prompter.encode_texts([part.strip() for part in paragraphs])
         return self.engine.loss([(self.prompter.start, ids[:-1]) for ids in texts])
@@ -64,5 +58,4 @@ class Examined:
 def opened(variant: str, adapter: str, models: Path, max_seq_len: int, section: Evaluate, prompt: Prompt) -> Examined:
     """A variant, ready to be examined."""
     engine = open_engine(variant, adapter, models, section)
-    tokenizer = engine.tokenizer if isinstance(engine, Transformers) else load_tokenizer(models / "base")
-    return Examined(engine, Prompter(tokenizer, prompt), section, max_seq_len)
+    return Examined(engine, Prompter(engine.tokenizer, prompt), section, max_seq_len)

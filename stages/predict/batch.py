@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 
 from stages.answers import Reply
 from stages.command import Failure, progress
-from stages.engines import batches
+from stages.engines.engine import batches, even
 from stages.predict.model import Model
 
 PART = 200  # inputs cleaned, sorted by length and put into batches at a time
@@ -110,10 +110,9 @@ def _answers(model: Model, inputs: list[str], found: Collection[int]) -> Iterato
             continue
         encoded = {place: model.encode(inputs[place]) for place in places}
         order = sorted(places, key=lambda place: len(encoded[place].ids))
-        whole = batches(order, model.engine.together)
-        open_ = [place for batch in whole if any(place not in found for place in batch) for place in batch]
-        for index, reply in model.each([encoded[place] for place in open_]):
-            yield open_[index], reply
+        for batch in batches(order, even(len(order), model.engine.together)):
+            if any(place not in found for place in batch):
+                yield from ((batch[index], reply) for index, reply in model.each([encoded[place] for place in batch]))
 
 
 def answer_file(model: Model, inputs: list[str], target: Path, key: str) -> dict[int, int]:

@@ -13,10 +13,10 @@ from transformers import PreTrainedTokenizerBase
 
 from stages import answers, params
 from stages.answers import Reply
-from stages.checkpoint import load_tokenizer
 from stages.command import Failure
 from stages.documents import fold_space
-from stages.engines import Engine, open_engine, weights
+from stages.engines import open_engine, weights
+from stages.engines.engine import Engine
 from stages.params import Params, PersonalData, Policy, Task
 from stages.predict.schema import constrain, json_schema
 from stages.prompt import SHORTENED, Encoded, Prompter
@@ -53,12 +53,12 @@ class Model:
     tokenizer: PreTrainedTokenizerBase
     prompter: Prompter
     clean: Cleaner
-    max_seq_len: int
+    budget: int  # tokens of a prompt, the same as in evaluation
     max_new_tokens: int
 
     def put(self, text: str) -> Encoded:
         """The prompt of a clean text, shortened in its middle where it is too long."""
-        return self.prompter.encode(self.clean.task, text, self.max_seq_len - self.max_new_tokens)
+        return self.prompter.encode(self.clean.task, text, self.budget)
 
     def encode(self, text: str) -> Encoded:
         """The prompt of a raw input."""
@@ -114,8 +114,10 @@ def open_model(loaded: Params, variant: str, adapter: str, models: Path, constra
         raise Failure(f"no variant {variant!r}; there are {', '.join(variants(loaded))}")
     if constrained and clean.task != "extract":
         raise Failure(f"predict: adapter {adapter} answers with a text, which has no schema; leave --schema out")
+    budget, longest = loaded.tokenize.max_seq_len - loaded.evaluate.max_new_tokens, loaded.predict.max_new_tokens
+    section = loaded.evaluate.model_copy(update={"slots": slots, "context": budget + longest})
     try:
-        engine = open_engine(variant, adapter, models, loaded.evaluate.model_copy(update={"slots": slots}))
+        engine = open_engine(variant, adapter, models, section)
     except (SafetensorError, OSError) as error:
         path, reason = weights(variant, adapter, models), first_line(error)
         raise Failure(
@@ -123,6 +125,4 @@ def open_model(loaded: Params, variant: str, adapter: str, models: Path, constra
         ) from error
     if constrained:
         constrain(engine, json_schema(loaded.prepare.fields))
-    tokenizer = load_tokenizer(models / "base")
-    limits = loaded.tokenize.max_seq_len, loaded.evaluate.max_new_tokens
-    return Model(engine, tokenizer, Prompter(tokenizer, loaded.prompt), clean, *limits)
+    return Model(engine, engine.tokenizer, Prompter(engine.tokenizer, loaded.prompt), clean, budget, longest)

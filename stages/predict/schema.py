@@ -15,7 +15,9 @@ from llguidance import LLMatcher, LLTokenizer
 from llguidance.hf import from_tokenizer
 from transformers import LogitsProcessor, PreTrainedTokenizerFast
 
-from stages.engines import Engine, LlamaCpp, Transformers
+from stages.engines.engine import Engine
+from stages.engines.hf import Transformers
+from stages.engines.llama import LlamaCpp
 from stages.params import OutputField
 
 TYPES: dict[str, dict[str, Any]] = {

@@ -117,12 +117,13 @@ def main() -> None:
     if place not in ("hub", "folder") or not target:
         raise Failure(f"publish: --to {arguments.to} is neither hub:OWNER/NAME nor folder:PATH")
     loaded = params.load()
-    tasks, base, max_seq_len = loaded.adapter(arguments.adapter).tasks, loaded.base, loaded.tokenize.max_seq_len
+    tasks, base = loaded.adapter(arguments.adapter).tasks, loaded.base
+    max_prompt = loaded.tokenize.max_seq_len - loaded.evaluate.max_new_tokens
     files = files_of(arguments.models / FOLDERS[arguments.kind] / arguments.adapter)
     found = ledger.read(arguments.data, arguments.metrics, arguments.adapter, tasks)
     metrics = measured(arguments.metrics, arguments.adapter)
     name, kind, prompt = arguments.adapter, arguments.kind, loaded.prompt
-    subject = Subject(name, kind, base, tasks, prompt, max_seq_len, found, metrics, commit_of(Path()))
+    subject = Subject(name, kind, base, tasks, prompt, max_prompt, found, metrics, commit_of(Path()))
     text = card.render(subject)
     if not arguments.send:
         show(files, text, arguments.to)

@@ -137,7 +137,7 @@ def _limits(subject: Subject) -> str:
     record = subject.metrics["scores"].get(HEADLINE[subject.kind], {})
     lines = [
         f"- The scores hold for pages and questions like the training data's ({languages}); others were not measured.",
-        f"- Inputs beyond {subject.max_seq_len} tokens, answer included, lose their middle.",
+        f"- Prompts beyond {subject.max_prompt} tokens lose their middle.",
         "- It can state what is not so: check what it writes before acting on it. It was not tested for bias or misuse.",
     ]
     if "stop_rate" in record and record["stop_rate"] < 1:

@@ -27,7 +27,7 @@ class Subject:
     base: BaseSection
     tasks: list[Task]
     prompt: Prompt
-    max_seq_len: int
+    max_prompt: int  # tokens
     ledger: Ledger
     metrics: dict[str, Any]
     commit: str

@@ -23,7 +23,8 @@ import uvicorn
 from stages import command, params
 from stages.checkpoint import load_tokenizer
 from stages.command import Failure
-from stages.engines import QUANTISATIONS, llama_server, llama_settings, sampling, weights
+from stages.engines import QUANTISATIONS, weights
+from stages.engines.llama import llama_server, llama_settings, sampling
 from stages.params import Params
 from stages.predict.model import cleaner
 from stages.prompt import SLOT, Prompter
@@ -79,7 +80,7 @@ def main() -> None:
     found = listening("serve", arguments.host, arguments.port)
     token = secrets.token_urlsafe()
     started = {name: start(loaded, arguments.variant, name, arguments.models, token) for name in names}
-    defaults = {**sampling(loaded.evaluate.decoding), "max_tokens": loaded.evaluate.max_new_tokens}
+    defaults = {**sampling(loaded.evaluate.decoding), "max_tokens": loaded.predict.max_new_tokens}
     front = Front({name: served for name, (_, served) in started.items()}, token, arguments.api_key or None, defaults)
     hosts = list(LOOPBACK) if arguments.host in LOOPBACK else ["*"]  # elsewhere the key is the guard
     server = uvicorn.Server(uvicorn.Config(front.app(hosts), log_level="error", access_log=False))

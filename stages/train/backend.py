@@ -64,7 +64,7 @@ def _with_peft(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: i
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training, replace_lora_weights_loftq
     from transformers import BitsAndBytesConfig, set_seed
 
-    from stages.train.fused import fuse
+    from stages.fused import fuse
 
     dtype, shared = dtype_of(section.dtype), section.launch.strategy == "fsdp"
     if lora.init == "loftq" and section.load_in != "4bit":

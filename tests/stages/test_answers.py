@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from stages import checkpoint
 from stages.answers import Reply, ask, parse_object
-from stages.engines import Answer
+from stages.engines.engine import Answer
 from stages.params import Params
 from stages.prompt import Prompter
 
@@ -62,7 +62,8 @@ class Fixed:
 
 @pytest.mark.slow
 def test_every_input_is_asked_under_its_task_within_its_budget(base: Path, loaded: Params) -> None:
-    engine, prompter = Fixed(' {"name": "X"} '), Prompter(checkpoint.load_tokenizer(base), loaded.prompt)
+    engine: Any = Fixed(' {"name": "X"} ')
+    prompter = Prompter(checkpoint.load_tokenizer(base), loaded.prompt)
     replies = ask(engine, prompter, ["extract", "faq", "faq"], ["# X", "Open?", "word " * 500], 200, 50)
     assert replies[0] == Reply({"name": "X"}, ' {"name": "X"} ', True, 0)
     assert replies[1] == Reply('{"name": "X"}', ' {"name": "X"} ', True, 0)

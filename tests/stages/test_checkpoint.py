@@ -46,3 +46,13 @@ def test_a_long_job_starts_only_where_its_result_fits(
 def test_a_folder_without_a_model_names_the_remedy(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"holds no model \(no config.json\); run `dvc repro` to make it, or `dvc pull`"):
         checkpoint.load_tokenizer(tmp_path)
+
+
+@pytest.mark.slow
+def test_the_head_of_a_model_is_given_places_that_lie_together(base: Path) -> None:
+    """Else torch copies a frozen head's weights for every row of a batch."""
+    model, _ = checkpoint.load(base, "float32", None)
+    seen: list[bool] = []
+    model.get_output_embeddings().register_forward_hook(lambda _, inputs, __: seen.append(inputs[0].is_contiguous()))
+    model(input_ids=torch.ones(2, 5, dtype=torch.long), logits_to_keep=2)
+    assert seen == [True]

@@ -13,7 +13,7 @@ import pytest
 from stages import examples
 from stages.answers import Reply
 from stages.command import Failure
-from stages.engines import Transformers
+from stages.engines.hf import Transformers
 from stages.evaluate import failures
 from stages.evaluate.__main__ import PROBE, by_rules, chosen, main, outcomes, record, write
 from stages.evaluate.models import opened
@@ -118,7 +118,9 @@ def test_a_variant_loads_only_what_it_needs(models: Path, loaded: Params) -> Non
     examined = opened("base", "products", models, 256, loaded.evaluate, loaded.prompt)
     assert isinstance(examined.engine, Transformers)
     assert examined.prompter._tokenizer is examined.engine.tokenizer
-    lines = "import sys, stages.evaluate.__main__, stages.evaluate.models; print(*{'xllamacpp', 'nltk'} & set(sys.modules))"
+    lines = (
+        "import sys, stages.evaluate.__main__, stages.evaluate.models; print(*{'xllamacpp', 'nltk', 'peft'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", lines], check=True, capture_output=True, text=True)
     assert done.stdout.split() == []
 

@@ -29,7 +29,7 @@ def test_the_loss_on_a_text_longer_than_a_row_counts_all_of_it(examined: Examine
     (nats, tokens), (_, of_answer) = examined.losses([LONG, QUESTION])
     assert len(parts) == 3
     assert tokens == sum(len(part) - 1 for part in parts) > 128
-    assert nats == pytest.approx(sum(nats for nats, _ in examined.engine.loss([([], part) for part in parts])), rel=1e-4)  # type: ignore[attr-defined]
+    assert nats == pytest.approx(sum(nats for nats, _ in examined.engine.loss([([], part) for part in parts])), rel=1e-4)
     assert of_answer == len(examined.prompter.encode_target("No."))
 
 
@@ -44,10 +44,7 @@ class Recording:
         return [(1.0, len(target)) for _, target in rows]
 
 
-def test_continued_text_and_the_probe_begin_with_bos_and_have_the_ids_of_training(
-    loaded: Params, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stages.evaluate.models.Transformers", Recording)
+def test_continued_text_and_the_probe_begin_with_bos_and_have_the_ids_of_training(loaded: Params) -> None:
     for other in (tokenizers.byte_level(), tokenizers.sentencepiece()):
         engine = Recording()
         prompter = Prompter(other, loaded.prompt)

@@ -1,25 +1,22 @@
 """Files of inputs: what is read, what a kill leaves, and that the next call goes on from there."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stages.answers import Reply
 from stages.command import Failure
-from stages.engines import Answer
-from stages.params import Params
+from stages.engines.engine import Answer
+from stages.params import Params, Predict
 from stages.predict import batch
 from stages.predict.batch import alone, answer_file, key_of, read_lines, taken_up, write
 from stages.predict.model import Model, open_model
 from tests.conftest import ROOT
+from tests.warm import Command
 
 
 @pytest.mark.parametrize(
@@ -125,8 +122,9 @@ class TestWithAModel:
 
     @pytest.fixture(scope="class")
     def model(self, models: Path, loaded: Params) -> Model:
-        evaluate = loaded.evaluate.model_copy(update={"max_new_tokens": 6, "threads": 1})
-        return open_model(loaded.model_copy(update={"evaluate": evaluate}), "f16", "products", models, False, slots=4)
+        evaluate = loaded.evaluate.model_copy(update={"threads": 1})
+        short = loaded.model_copy(update={"evaluate": evaluate, "predict": Predict(max_new_tokens=6)})
+        return open_model(short, "f16", "products", models, False, slots=7)
 
     def test_answers_stand_in_the_order_of_the_inputs(self, model: Model, tmp_path: Path) -> None:
         assert answer_file(model, list(self.INPUTS), tmp_path / "out.jsonl", "key") == {}
@@ -143,19 +141,19 @@ class TestWithAModel:
         whole = (tmp_path / "whole.jsonl").read_text("utf-8").splitlines()
         lengths = [len(model.encode(text).ids) for text in self.INPUTS]
         order = sorted(range(len(self.INPUTS)), key=lambda place: lengths[place])
-        known = [*order[:8], order[9], order[-1]]  # two batches of four, and single answers of two others
+        known = [*order[:6], order[9], order[-1]]  # the first of five batches of six, and single answers of two others
         journal = "".join(f"{place} 0 {whole[place]}\n" for place in known)
         (tmp_path / "out.jsonl.answered.partial").write_text(f'key\n{journal}{order[20]} 0 {{"out', encoding="utf-8")
-        asked: list[int] = []
+        asked: list[list[int]] = []
         each = model.engine.each
 
         def counted(prompts: list[list[int]], limit: int) -> Iterator[tuple[int, Answer]]:
-            asked.append(len(prompts))
+            asked.append([len(prompt) for prompt in prompts])
             return each(prompts, limit)
 
         monkeypatch.setattr(model.engine, "each", counted)
         assert answer_file(model, list(self.INPUTS), tmp_path / "out.jsonl", "key") == {}
-        assert asked == [len(self.INPUTS) - 8]
+        assert asked == [[lengths[place] for place in order[start : start + 6]] for start in (6, 12, 18, 24)]
         assert (tmp_path / "out.jsonl").read_text("utf-8").splitlines() == whole
 
     def test_what_was_cut_is_told_by_line(self, model: Model, tmp_path: Path) -> None:
@@ -170,25 +168,23 @@ class TestWithAModel:
 
     def test_kill_minus_nine_and_again(self, models: Path, tmp_path: Path) -> None:
         text = (ROOT / "params.yaml").read_text(encoding="utf-8")
-        assert "max_new_tokens: 80" in text
-        (tmp_path / "params.yaml").write_text(text.replace("max_new_tokens: 80", "max_new_tokens: 4"), encoding="utf-8")
+        assert "max_new_tokens: 160" in text
+        (tmp_path / "params.yaml").write_text(text.replace("max_new_tokens: 160", "max_new_tokens: 4"), encoding="utf-8")
         lines = [json.dumps({"input": f"<h1>Item {n}</h1>"}) + "\n" for n in range(1000)]
         (tmp_path / "in.jsonl").write_text("".join(lines))
         words = ["--variant", "f16", "--models", str(models), "--input", "in.jsonl"]
-        command = [sys.executable, "-m", "stages.predict", *words, "--output"]
-        settings: dict[str, Any] = {"cwd": tmp_path, "env": {**os.environ, "PYTHONPATH": str(ROOT)}}
         journal = tmp_path / "out.jsonl.answered.partial"
-        killed = subprocess.Popen([*command, "out.jsonl"], stderr=subprocess.DEVNULL, **settings)
+        killed = Command("stages.predict", *words, "--output", "out.jsonl", cwd=tmp_path)
         while not (journal.is_file() and journal.read_bytes().count(b"\n") > 30):
-            assert killed.poll() is None
+            assert killed.returncode is None, killed.said()
             time.sleep(0.005)
-        killed.send_signal(signal.SIGKILL)
-        killed.wait()
+        killed.send(signal.SIGKILL)
+        killed.said()
         assert not (tmp_path / "out.jsonl").exists()
         kept = journal.read_bytes().count(b"\n") - 1
         assert 0 < kept < 1000
-        again = subprocess.run([*command, "out.jsonl"], capture_output=True, text=True, check=True, **settings)
-        assert f"{kept}/1000" in again.stderr  # the bar starts where the kill was
-        subprocess.run([*command, "whole.jsonl"], capture_output=True, check=True, **settings)
+        again = Command("stages.predict", *words, "--output", "out.jsonl", cwd=tmp_path).finish()
+        assert f"{kept}/1000" in again  # the bar starts where the kill was
+        Command("stages.predict", *words, "--output", "whole.jsonl", cwd=tmp_path).finish()
         assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
         assert not list(tmp_path.glob("*.partial"))

@@ -1,5 +1,6 @@
 """What stands in the way of a model, in one line each."""
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -94,5 +95,22 @@ def test_what_does_not_fit_is_one_line(
 def test_a_prompt_that_leaves_no_room(models: Path, loaded: Params) -> None:
     prompt = loaded.prompt.model_copy(update={"system": {**loaded.prompt.system, "extract": "word " * 2000}})
     model = open_model(loaded.model_copy(update={"prompt": prompt}), "f16", "products", models, False, slots=1)
-    with pytest.raises(Failure, match=r"no room for a extract prompt in 944 tokens; raise tokenize\.max_seq_len"):
+    with pytest.raises(Failure, match=r"no room for a extract prompt in 952 tokens; raise tokenize\.max_seq_len"):
         model.reply("<p>x")
+
+
+def test_a_prompt_is_that_of_evaluation_and_its_answer_may_be_longer(models: Path, loaded: Params) -> None:
+    model = open_model(loaded, "f16", "products", models, False, slots=1)
+    assert model.budget == loaded.tokenize.max_seq_len - loaded.evaluate.max_new_tokens
+    short = dataclasses.replace(model, max_new_tokens=5).reply("<p>Lamp")
+    assert (short.stopped, short.output) == (False, None)
+    assert model.max_new_tokens == loaded.predict.max_new_tokens > loaded.evaluate.max_new_tokens
+
+
+def test_the_longest_prompt_leaves_room_for_the_longest_answer(models: Path, loaded: Params) -> None:
+    model = open_model(loaded, "f16", "products", models, False, slots=1)  # the base, which never ends by itself
+    encoded = model.encode("<p>" + " ".join(f"w{n}" for n in range(2000)))
+    assert model.budget - 5 < len(encoded.ids) <= model.budget
+    limits = model.max_new_tokens - 1, model.max_new_tokens
+    shorter, longest = (next(dataclasses.replace(model, max_new_tokens=limit).each([encoded]))[1].raw for limit in limits)
+    assert len(shorter) < len(longest)  # its last token was not cut by the context

@@ -55,7 +55,7 @@ def test_a_long_page_keeps_its_ends_and_says_what_it_lost(model: Model) -> None:
     page = "<h1>First</h1>" + "".join(f"<p>line {n}</p>" for n in range(3000)) + "<p>Last words</p>"
     encoded, said = put(model, page)
     shown = model.tokenizer.decode(encoded.ids)
-    assert len(encoded.ids) <= model.max_seq_len - model.max_new_tokens
+    assert len(encoded.ids) <= model.budget
     assert "# First\nline 0" in shown and "Last words<|im_end|>" in shown
     assert f"{len(page):,} characters of the page are {len(model.clean(page)):,} of text" in said
     assert f"; {encoded.n_cut:,} tokens from its middle did not fit and were left out: … " in said

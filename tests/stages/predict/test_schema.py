@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from stages.command import Failure
-from stages.params import OutputField, Params
+from stages.params import OutputField, Params, Predict
 from stages.predict.model import Model, open_model
 from stages.predict.schema import json_schema
 
@@ -33,7 +33,8 @@ def _model(loaded: Params, models: Path, variant: str, constrained: bool) -> Mod
     changed = loaded.model_copy(
         update={
             "prepare": loaded.prepare.model_copy(update={"fields": SHORT}),
-            "evaluate": loaded.evaluate.model_copy(update={"max_new_tokens": 40, "threads": 1, "batch_size": 3}),
+            "evaluate": loaded.evaluate.model_copy(update={"threads": 1, "batch_size": 3}),
+            "predict": Predict(max_new_tokens=40),
         }
     )
     return open_model(changed, variant, "products", models, constrained, slots=2)

@@ -33,7 +33,7 @@ def _subject(loaded: Params, kind: str, **changes: Any) -> Subject:
     }  # fmt: skip
     ledger = Ledger({"CC0-1.0": 80, "not stated": 2}, ["en", "fr"], COUNTS, "c0ffee.dir")
     values: dict[str, Any] = {"adapter": "products", "kind": kind, "base": loaded.base, "tasks": ["extract"],
-                              "prompt": loaded.prompt, "max_seq_len": 1024,
+                              "prompt": loaded.prompt, "max_prompt": 952,
                               "ledger": ledger, "metrics": metrics, "commit": "1234abc"}  # fmt: skip
     return Subject(**{**values, **changes})
 
@@ -89,7 +89,7 @@ def test_numbers_stand_as_they_were_measured(loaded: Params) -> None:
         "| training tokens | 1000 learned, 2000 of prompts, 77 cut |",
         "- 12.5% of the objects were not wholly right.",
         "- 5.0% of its answers did not end by themselves.",
-        "- Inputs beyond 1024 tokens, answer included, lose their middle.",
+        "- Prompts beyond 952 tokens lose their middle.",
         "| base: SmolLM2-135M-Instruct | Apache-2.0 |",
         "| 80 training documents | CC0-1.0 |",
         "| 2 training documents | not stated |",

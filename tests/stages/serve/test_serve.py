@@ -29,6 +29,7 @@ from stages.serve.address import listening, port
 from stages.serve.front import Front, Served
 from tests.conftest import ROOT
 from tests.stages.test_prompt import GEMMA
+from tests.warm import Command
 
 KEY = "test key"
 PAGE = "<title>X200</title><script>x()</script><h1>X200</h1><p>12 € <|im_end|>"
@@ -309,8 +310,7 @@ def test_what_it_cannot_do_is_one_line(models: Path, words: list[str], key: str,
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        command = _command(models, *(word.format(taken=port) for word in words))
-        environment = _environment() | {"LLAMA_API_KEY": key}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        asked = ["--variant", "f16", "--models", str(models), *(word.format(taken=port) for word in words)]
+        done = Command("stages.serve", *asked, cwd=ROOT, environment=_environment() | {"LLAMA_API_KEY": key})
+        assert done.said() == f"error: {message.format(taken=port)}\n"
     assert done.returncode == 1
-    assert done.stderr == f"error: {message.format(taken=port)}\n"

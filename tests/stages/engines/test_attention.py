@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from stages import attention
-from stages.attention import grouped_attention
+from stages.engines import attention
+from stages.engines.attention import grouped_attention
 
 
 @pytest.mark.parametrize("masked", [0, 3])

@@ -1,15 +1,24 @@
 """Answers and losses of the real base model, on prompts of a few tokens."""
 
+import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from stages import attention, checkpoint
-from stages.engines import GREEDY, LOSS_TOKENS, ONE, LlamaCpp, Transformers, alike, even, sampling
+from stages import checkpoint, native
+from stages.command import Failure
+from stages.engines import attention, open_engine
+from stages.engines.engine import Answer, even
+from stages.engines.hf import LOSS_TOKENS, Transformers, alike, dtype_of
+from stages.engines.llama import GREEDY, ONE, LlamaCpp, sampling
 from stages.params import Decoding, Params
+from tests.stages.gguf.conftest import make_adapter
 
+ROOT = Path(__file__).parents[3]
 pytestmark = pytest.mark.slow
 
 
@@ -98,6 +107,86 @@ def test_llama_cpp_answers_each_prompt_the_same_in_every_run(models: Path) -> No
     engine.options = dict(GREEDY)
     assert engine.answer(prompts, 12) == found
     assert LlamaCpp(models / "gguf/products/f16.gguf", 1, 256, 1, {"temperature": 0.1}).options == {"temperature": 0.1}
+
+
+def test_llama_cpp_tells_the_loss_that_transformers_tells(models: Path, base: Path, loaded: Params) -> None:
+    exact = loaded.evaluate.model_copy(update={"dtype": "float32", "threads": 1})
+    theirs = Transformers(models / "merged/products", None, exact)
+    ours = open_engine("f16", "products", models, exact)
+    prompts = _ids(theirs, "The sun rises in the", "The sun sets in the", "")
+    rows = list(zip(prompts, _ids(theirs, " east and sets", " west", "Once upon a time"), strict=True))
+    wanted, found = theirs.loss(rows), ours.loss(rows)
+    assert [count for _, count in found] == [count for _, count in wanted]
+    assert [nats for nats, _ in found] == pytest.approx([nats for nats, _ in wanted], rel=2e-3)
+
+
+def test_llama_cpp_answers_what_the_loss_has_shown_whole_and_nothing_else(
+    models: Path, loaded: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine: Any = open_engine("f16", "products", models, loaded.evaluate.model_copy(update={"threads": 1, "slots": 2}))
+    prompts = [[1, *range(200 * n + 300, 200 * n + 305)] for n in range(4)]
+    plain, eos = engine.answer(prompts, 12), engine.tokenizer.eos_token_id
+    rows = list(zip(prompts, [[40, 41, eos], [50, 51, eos], [60, 61], [70, *range(80, 100), eos]], strict=True))
+    likeliest = [[40, 49, eos], *[target for _, target in rows[1:]]]  # another, whole, without an end, too long
+    monkeypatch.setattr(native, "read", lambda *_: [native.Reading(1.0, found) for found in likeliest])
+    assert engine.loss(rows) == [(1.0, 3), (1.0, 3), (1.0, 2), (1.0, 22)]
+    shown = Answer(engine.tokenizer.decode([50, 51]), True)
+    assert engine.answer(prompts, 12) == [plain[0], shown, *plain[2:]]
+    assert engine.answer(prompts, 30)[3] == Answer(engine.tokenizer.decode([70, *range(80, 100)]), True)
+
+
+def test_a_server_that_is_never_asked_ends(models: Path) -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from stages.engines.llama import LlamaCpp\n"
+        f"for _ in range(3): LlamaCpp(Path({str(models / 'gguf/products/f16.gguf')!r}), 1, 256, 1)"
+    )
+    busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]  # else it hangs too seldom
+    try:
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=300, cwd=ROOT)
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+
+
+def test_a_sampling_llama_cpp_takes_nothing_from_the_loss(
+    models: Path, loaded: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    section = loaded.evaluate.model_copy(update={"decoding": Decoding(temperature=0.7, top_p=0.9, seed=1), "slots": 1})
+    engine: Any = open_engine("f16", "products", models, section)
+    target = [40, engine.tokenizer.eos_token_id]
+    monkeypatch.setattr(native, "read", lambda *_: [native.Reading(1.0, target)])
+    engine.loss([([1, 2], target)])
+    assert engine._known == {}
+
+
+def test_an_adapter_s_loss_is_that_of_peft(base: Path, loaded: Params, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exact = loaded.evaluate.model_copy(update={"dtype": "float32", "threads": 1})
+    adapter = make_adapter(base, tmp_path)
+    fused = Transformers(base, adapter, exact)
+    monkeypatch.setattr("stages.fused.fuse", lambda model: 0)
+    plain = Transformers(base, adapter, exact)
+    rows = list(zip(_ids(plain, "# Lamp", "Price:"), _ids(plain, " of brass", " 12 €"), strict=True))
+    wanted, without = plain.loss(rows), Transformers(base, None, exact).loss(rows)
+    assert [nats for nats, _ in fused.loss(rows)] == pytest.approx([nats for nats, _ in wanted], rel=1e-4)
+    assert abs(wanted[0][0] - without[0][0]) > 0.01  # the adapter does something
+
+
+@pytest.mark.parametrize(("wanted", "able", "found"), [
+    ("auto", True, "float16"), ("auto", False, "float32"), ("bfloat16", True, "bfloat16"),
+])  # fmt: skip
+def test_auto_is_float16_where_it_is_fast(wanted: str, able: bool, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_fp16_supported", lambda: able)
+    assert dtype_of(wanted) == found
+
+
+def test_a_loss_that_is_no_number_names_the_type(base: Path, loaded: Params) -> None:
+    engine = _engine(base, loaded)
+    engine.model.get_output_embeddings().register_forward_hook(lambda *found: found[-1] * math.inf)
+    with pytest.raises(Failure, match=r"the model's loss is not a number in float32; another evaluate\.dtype"):
+        engine.loss([(_ids(engine, "One")[0], _ids(engine, " two")[0])])
 
 
 def test_sampling_follows_its_seed_and_takes_nothing_from_the_loss(base: Path, loaded: Params) -> None:
