@@ -13,6 +13,7 @@ from stages import params
 from stages.params import Params
 
 ROOT = Path(__file__).parent.parent
+LONGEST = ("test_pipeline.py", "test_storage_e2e.py", "test_queue.py", "test_launch.py")
 
 # The same examples in every run: a red test is a change of the code, never of the dice.
 settings.register_profile("fixed", derandomize=True, deadline=None)
@@ -20,8 +21,8 @@ settings.load_profile("fixed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest file first, so that no process of a parallel run ends with it alone."""
-    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+    """The longest files first, so that no process of a parallel run ends with one of them alone."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -13,23 +13,29 @@ from ruamel.yaml import YAML
 
 from stages import params
 from tests.stages.test_prompt import assert_same_ids
+from tests.warm import Command
 
 ROOT = Path(__file__).parent.parent
 FAMILIES = ("simple_card", "spec_table", "split_price", "story", "whole_page", "jsonld_only")
 SMALL: dict[str, object] = {
     "prepare.test_share": 0.34,
     "prepare.valid_share": 0.17,
+    "tokenize.max_seq_len": 256,  # half the tokens of every forward pass: the documents' pages are longer
     "tokenize.max_truncated_share": 1.0,
     "adapters.products.train.max_steps": 2,
     "adapters.products.train.warmup_steps": 0,  # the first step of a warm-up learns nothing
     "adapters.assistant.train.max_steps": 2,
     "adapters.assistant.train.warmup_steps": 0,
     "merge.probes": 2,
+    "merge.continuation": 8,
+    "gguf.probes": 1,
     "evaluate.max_examples": 3,
     "evaluate.max_new_tokens": 12,
+    "predict.max_new_tokens": 12,
     "evaluate.batch_size": 4,
     "evaluate.dtype": "float32",
     "evaluate.slots": 2,
+    "evaluate.intervals.resamples": 200,
 }
 VARIANTS = ("base", "adapter", "merged", "f16", "q4_k_m")
 
@@ -106,7 +112,7 @@ def test_scorecard_has_every_variant(line: Path) -> None:
         scores["products"]["q4_k_m"]
     )
     for name, found in scores.items():
-        assert all({"loss", "probe_loss"} <= set(found[variant]) for variant in ("base", "adapter", "merged"))
+        assert all({"loss", "probe_loss"} <= set(found[variant]) for variant in VARIANTS)
         assert all(found[variant]["intervals"] for variant in found)
         assert {path.stem for path in (line / "metrics/scores" / name).glob("*.json")} == set(found)
     pairs, outcomes = (json.loads((line / f"metrics/{kind}.json").read_text("utf-8")) for kind in ("pairs", "outcomes"))
@@ -161,11 +167,12 @@ def test_predict_refuses_in_one_line(line: Path) -> None:
         (("--variant", "f16", "--html", "nowhere.html"), "nowhere.html does not exist"),
         (("--variant", "f16", "--models", "nowhere", "--html", "-"), "nowhere/gguf/products/f16.gguf does not exist"),
     ):
-        done = call(line, sys.executable, "-m", "stages.predict", *words)
+        done = Command("stages.predict", *words, cwd=line)
+        said = done.said()
         assert done.returncode == 1
-        assert done.stderr.startswith("error: ")
-        assert done.stderr.count("\n") == 1
-        assert expected in done.stderr
+        assert said.startswith("error: ")
+        assert said.count("\n") == 1
+        assert expected in said
 
 
 def test_same_bytes_from_a_second_training(line: Path) -> None:

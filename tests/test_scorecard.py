@@ -31,6 +31,12 @@ def test_quantisation_costs_little(scores: Any) -> None:
     assert scores["products"]["adapter"]["exact_match"] - scores["products"]["q4_k_m"]["exact_match"] <= 0.05
 
 
+def test_nothing_is_lost_before_quantisation(scores: Any) -> None:
+    for found in scores.values():
+        assert found["merged"]["loss"] == pytest.approx(found["adapter"]["loss"], abs=0.01)
+        assert found["f16"]["loss"] == pytest.approx(found["merged"]["loss"], abs=0.02)
+
+
 def test_assistant_learned(scores: Any) -> None:
     base, adapter = scores["assistant"]["base"], scores["assistant"]["adapter"]
     assert adapter["loss"] < 0.9 * base["loss"]
