@@ -4,7 +4,7 @@
 
 generate            transformers, base + adapter, one prompt after the other: what a first script does
 adapter, merged     transformers as `evaluate` and `predict` use it, in batches
-f16, q4_k_m         llama.cpp as they use it, with 1 slot and with evaluate.slots
+f16, q4_k_m         llama.cpp as they use it, with 1 and 8 slots
 llama.cpp's server  the same file behind its own HTTP server, asked by as many clients as it has slots: the peer
 predict             `python -m stages.predict` from file to file on the same examples, without its start: the engine's
                     share of it is what remains
@@ -30,7 +30,8 @@ import httpx
 
 from stages import params
 from stages.checkpoint import load_tokenizer
-from stages.engines import llama_server, llama_settings, weights
+from stages.engines import weights
+from stages.engines.llama import llama_server, llama_settings
 from stages.evaluate.__main__ import chosen
 from stages.params import Params
 from stages.predict.batch import answer_file
@@ -87,10 +88,12 @@ def ready(address: str) -> None:
 
 def by_server(loaded: Params, path: Path, slots: int, prompts: list[list[int]]) -> float:
     """llama.cpp's HTTP server, with a client for every slot."""
-    server = llama_server(llama_settings(path, slots, loaded.evaluate.context, loaded.evaluate.threads))
+    server = llama_server(
+        llama_settings(path, slots, loaded.evaluate.context + loaded.predict.max_new_tokens, loaded.evaluate.threads)
+    )
     options = {"temperature": 0.0, "cache_prompt": False}
 
-    def ask(ids: list[int], count: int = loaded.evaluate.max_new_tokens) -> None:
+    def ask(ids: list[int], count: int = loaded.predict.max_new_tokens) -> None:
         request = {"prompt": ids, "n_predict": count, **options}
         httpx.post(f"{server.listening_address}/completion", json=request, timeout=None).raise_for_status()  # noqa: S113
 

@@ -6,6 +6,7 @@ Needs the models of the first adapter that extracts, and data/examples/test.json
 """
 
 import argparse
+import dataclasses
 import time
 from pathlib import Path
 
@@ -21,8 +22,7 @@ SCORES = ("json_parse_rate", "exact_match", "mean_field_accuracy")
 
 def scored(model: Model, examples: list[Example], fields: list[str]) -> tuple[list[float], float]:
     """Means of the scores, and seconds an answer; the examples' inputs are clean already."""
-    budget = model.max_seq_len - model.max_new_tokens
-    encoded = [model.prompter.encode("extract", item.input, budget) for item in examples]
+    encoded = [model.prompter.encode("extract", item.input, model.budget) for item in examples]
     started = time.perf_counter()
     replies = dict(model.each(encoded))
     seconds = (time.perf_counter() - started) / len(examples)
@@ -39,6 +39,7 @@ def rows(loaded: Params, adapter: str, variants: list[str], examples: list[Examp
     for variant in variants:
         for constrained in (False, True):
             model = open_model(loaded, variant, adapter, models, constrained, loaded.evaluate.slots)
+            model = dataclasses.replace(model, max_new_tokens=loaded.evaluate.max_new_tokens)
             means, seconds = scored(model, examples, list(loaded.prepare.fields))
             how = "within the schema" if constrained else "free"
             made.append(f"| {variant}, {how} | {' | '.join(f'{value:.3f}' for value in means)} | {seconds:.2f} |")
