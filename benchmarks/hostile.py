@@ -15,7 +15,6 @@ import sys
 import tarfile
 import tempfile
 import time
-import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -27,6 +26,7 @@ from reportlab.pdfgen.canvas import Canvas
 from ruamel.yaml import YAML
 
 from stages.documents import read_shards
+from tests.stages.files import zipped
 
 ROOT = Path(__file__).parent.parent
 PROSE = "The shop on the corner has been open since the year in which the old bridge was built of stone, number {}. "
@@ -54,15 +54,6 @@ def docx() -> bytes:
         document.add_paragraph(PROSE.format(number))
     document.add_table(3, 2).cell(0, 0).text = "5 lbs"
     document.save(out)
-    return out.getvalue()
-
-
-def zipped(members: dict[str, bytes]) -> bytes:
-    """A zip file with these members."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
     return out.getvalue()
 
 

@@ -15,7 +15,6 @@ from stages import params
 ROOT = Path(__file__).parent.parent
 DATA_FOLDERS = ("data", "models", "evaluation", "comparison", "metrics")
 COMMANDS = ("fusion", "publish", "review")  # beside the graph: they read params of their own
-WHOLE = ("predict",)  # takes all of params, for any adapter in any variant; a section of its name is its own
 
 
 def _yaml(name: str) -> Any:
@@ -235,12 +234,11 @@ def test_only_main_loads_params(name: str, body: dict[str, Any]) -> None:
 def test_every_value_of_params_is_read_by_a_stage() -> None:
     read = set().union(*({key.replace("*", _adapter_of(body)) for key in _read(name)} for _, name, body in UNROLLED))
     read |= {key.partition(".*")[0] for name in COMMANDS for key in _read(name)}  # a command may read any adapter
-    read |= set(WHOLE)
     assert LEAVES - _expanded(read) == set()
 
 
 def test_every_field_of_the_schema_is_an_attribute_that_some_stage_reads() -> None:
-    code = set().union(*(_code(name) for name in (*STAGES, *COMMANDS, *WHOLE))) - {ROOT / "stages" / "params.py"}
+    code = set().union(*(_code(name) for name in (*STAGES, *COMMANDS))) - {ROOT / "stages" / "params.py"}
     read = {node.attr for file in code for node in ast.walk(_tree(file)) if isinstance(node, ast.Attribute)}
     sections, fields = [params.Section], set()
     while sections:

@@ -1,21 +1,32 @@
-"""A model that answers in milliseconds: two random layers around the real tokenizer, as base and as GGUF."""
+"""The real tokenizer; a model that answers in milliseconds: two random layers around it, as base and as GGUF."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerBase
 
 from stages import checkpoint
 from stages.gguf.__main__ import convert
+from stages.params import Params
+from stages.prompt import Prompter
 
 
 @pytest.fixture(scope="session")
-def models(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tokenizer(base: Path) -> PreTrainedTokenizerBase:
+    return checkpoint.load_tokenizer(base)
+
+
+@pytest.fixture(scope="session")
+def prompter(tokenizer: PreTrainedTokenizerBase, loaded: Params) -> Prompter:
+    return Prompter(tokenizer, loaded.prompt)
+
+
+@pytest.fixture(scope="session")
+def models(base: Path, tokenizer: PreTrainedTokenizerBase, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of models: `base`, `merged/products` (the same), and it again as `gguf/A/f16.gguf` of both adapters."""
     root = tmp_path_factory.mktemp("models")
-    tokenizer = checkpoint.load_tokenizer(base)
     torch.manual_seed(0)
     small = {
         "hidden_size": 64,

@@ -1,30 +1,17 @@
 """A text in portions: they fit, and hold every character."""
 
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import PreTrainedTokenizerBase
 
-from stages import checkpoint
 from stages.command import Failure
-from stages.params import Params
 from stages.portions import portions
 from stages.prompt import Prompter
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def tokenizer(base: Path) -> PreTrainedTokenizerBase:
-    return checkpoint.load_tokenizer(base)
-
-
-@pytest.fixture(scope="module")
-def prompter(tokenizer: PreTrainedTokenizerBase, loaded: Params) -> Prompter:
-    return Prompter(tokenizer, loaded.prompt)
 
 
 def _held(text: str, budget: int, prompter: Prompter, tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -35,11 +35,6 @@ INSTRUCT = "<|im_start|>### Instruction:\nAnswer the question.\n\n### Input:\nWh
 
 
 @pytest.fixture(scope="module")
-def tokenizer(base: Path) -> PreTrainedTokenizerBase:
-    return checkpoint.load_tokenizer(base)
-
-
-@pytest.fixture(scope="module")
 def chat(tokenizer: PreTrainedTokenizerBase, loaded: Params) -> Prompter:
     return Prompter(tokenizer, loaded.prompt)
 

@@ -19,6 +19,7 @@ from stages.ingest.__main__ import ingest
 from stages.ingest.containers import Budget, members_of
 from stages.ingest.entry import Refused, unspelled
 from stages.params import Ingest, Params
+from tests.stages.files import zipped
 
 Ledger = dict[str, tuple[str, str]]
 
@@ -29,14 +30,6 @@ def section(loaded: Params) -> Ingest:
         update={"max_members": 20, "max_unpacked_bytes": 5_000_000, "max_ratio": 100, "max_nesting": 1}
     )
     return loaded.ingest.model_copy(update={"max_bytes": 100_000, "shards": 2, "archives": limits})
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return out.getvalue()
 
 
 def tarred(members: list[tuple[tarfile.TarInfo, bytes]]) -> bytes:

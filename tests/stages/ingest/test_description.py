@@ -3,7 +3,6 @@
 import datetime
 import io
 import json
-import zipfile
 
 import docx
 import pytest
@@ -15,6 +14,7 @@ from stages.ingest import page
 from stages.ingest.description import MARKDOWN, Request, Said, describe
 from stages.ingest.detection import DOCX, EPUB, PDF, RST
 from tests.conftest import ROOT
+from tests.stages.files import zipped
 
 
 def said(mime: str, content: bytes | str, typed: bool = True) -> Said:
@@ -118,14 +118,6 @@ def test_metadata_and_type_of_a_docx() -> None:
     assert (found.doc_type, found.doc_type_score) == ("faq", 1.0)
 
 
-def _zip(parts: dict[str, str]) -> bytes:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in parts.items():
-            archive.writestr(name, content)
-    return out.getvalue()
-
-
 OPF = (
     '<package xmlns:dc="http://purl.org/dc/elements/1.1/"><metadata><dc:title>Le livre</dc:title><dc:creator>Ann</dc:creator>'
     "<dc:creator>Bo</dc:creator><dc:language>fr</dc:language><dc:date>1885</dc:date><dc:rights>Public domain</dc:rights>"
@@ -135,7 +127,7 @@ CONTAINER = '<container><rootfiles><rootfile full-path="OEBPS/a.opf"/></rootfile
 
 
 def test_metadata_of_an_epub() -> None:
-    book = _zip({"META-INF/container.xml": CONTAINER, "OEBPS/a.opf": OPF, "OEBPS/1.xhtml": "<p>Text.</p>"})
+    book = zipped({"META-INF/container.xml": CONTAINER, "OEBPS/a.opf": OPF, "OEBPS/1.xhtml": "<p>Text.</p>"})
     found = said(EPUB, book, typed=False)
     assert found.metadata == {
         "title": "Le livre", "author": "Ann, Bo", "language": "fr", "date": "1885", "licence": "Public domain",
@@ -154,19 +146,19 @@ OUTSIDE = "<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>"
 def test_entities_are_not_followed(doctype: str, name: str) -> None:
     entity = "i" if doctype == BILLION else "a"
     core = f'{doctype}]><x xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>&{entity};</dc:title></x>'
-    parts = _zip({"META-INF/container.xml": CONTAINER, name: core})
+    parts = zipped({"META-INF/container.xml": CONTAINER, name: core})
     assert said(DOCX if "core" in name else EPUB, parts).metadata == {}
 
 
 def test_a_part_that_unpacks_to_gigabytes_is_read_to_its_limit() -> None:
     core = '<x xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>T</dc:title>' + " " * 30_000_000
-    assert said(DOCX, _zip({"docProps/core.xml": core})).metadata == {"title": "T"}
+    assert said(DOCX, zipped({"docProps/core.xml": core})).metadata == {"title": "T"}
 
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.binary(max_size=8)), max_size=8), st.integers(0, 300))
 def test_no_damage_stops_it(changes: list[tuple[int, bytes]], cut: int) -> None:
     book = {"META-INF/container.xml": CONTAINER, "OEBPS/a.opf": OPF, "docProps/core.xml": OPF}
-    for mime, content in ((DOCX, _zip(book)), (EPUB, _zip(book)), (PDF, _pdf("/Title(x)")), ("image/jpeg", _jpeg())):
+    for mime, content in ((DOCX, zipped(book)), (EPUB, zipped(book)), (PDF, _pdf("/Title(x)")), ("image/jpeg", _jpeg())):
         broken = bytearray(content)
         for place, piece in changes:
             place %= len(broken)

@@ -8,7 +8,7 @@ import pytest
 from stages.sanitize.html import whole_markdown
 from stages.sanitize.parsers import OLE, docx_html, epub_html
 from stages.sanitize.records import Encrypted, Unreadable
-from tests.stages.sanitize.files import epub, zipped
+from tests.stages.files import epub, zipped
 
 LIMIT = 1_000_000
 

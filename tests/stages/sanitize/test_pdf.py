@@ -4,7 +4,7 @@ import pytest
 
 from stages.sanitize.pdf import pdf_text
 from stages.sanitize.records import Encrypted, Unreadable
-from tests.stages.sanitize.files import pdf
+from tests.stages.files import pdf
 
 LINE = "These words fill a line of the column from the left to the right"
 

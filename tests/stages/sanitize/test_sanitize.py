@@ -14,7 +14,7 @@ from stages.ingest.__main__ import files_below, ingest
 from stages.params import Params, Sanitize
 from stages.sanitize.__main__ import Summary, sanitize
 from tests.conftest import ROOT
-from tests.stages.sanitize.files import epub, pdf
+from tests.stages.files import epub, pdf
 
 LONG = " ".join(f"Sentence number {n} tells of the key and of the door that it opened at last." for n in range(12))
 FILES = {

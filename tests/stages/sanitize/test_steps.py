@@ -15,7 +15,7 @@ from stages.sanitize.records import MAX_NOTES, Change, Drop, Transform, drop, re
 from stages.sanitize.rst import RST
 from stages.sanitize.steps import PDF, first_heading, steps
 from tests.conftest import ROOT
-from tests.stages.sanitize.files import epub, pdf
+from tests.stages.files import epub, pdf
 
 TECHNICAL = ROOT / "data/raw/assistant/technical"
 PROSE = "The shop on the corner has been open since the year in which the old bridge was built of stone. "

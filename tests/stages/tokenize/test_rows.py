@@ -1,12 +1,10 @@
 """Token rows: where the loss is computed, what is cut, what is divided, what is refused."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from transformers import PreTrainedTokenizerBase
 
-from stages import checkpoint
 from stages.examples import Example
 from stages.params import Params, Tokenize
 from stages.prompt import Prompter
@@ -18,16 +16,6 @@ PAIR = Example("d-extract-0", "extract", ["d"], "g", "en", "# X200\n[price] 12 â
 QUESTION = Example("d-faq-1", "faq", ["d"], "g", "en", "Open?", "No.")
 LONG = Example("d-faq-2", "faq", ["d"], "g", "en", "word " * 200, "No.")
 TEXT = Example("d-continue-0", "continue", ["d"], "g", "en", "", "The key is small.\n\nThe door is tall.")
-
-
-@pytest.fixture(scope="module")
-def tokenizer(base: Path) -> PreTrainedTokenizerBase:
-    return checkpoint.load_tokenizer(base)
-
-
-@pytest.fixture(scope="module")
-def prompter(tokenizer: PreTrainedTokenizerBase, loaded: Params) -> Prompter:
-    return Prompter(tokenizer, loaded.prompt)
 
 
 @pytest.fixture(scope="module")

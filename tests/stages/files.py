@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Mapping
 
 
 def pdf(pages: list[list[str]], encrypted: bool = False) -> bytes:
@@ -31,7 +32,7 @@ def pdf(pages: list[list[str]], encrypted: bool = False) -> bytes:
     return out + f"{tail}startxref\n{len(out)}\n%%EOF\n".encode("latin-1")
 
 
-def zipped(members: dict[str, str | bytes]) -> bytes:
+def zipped(members: Mapping[str, str | bytes]) -> bytes:
     """A zip file with these members."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
