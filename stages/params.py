@@ -407,7 +407,8 @@ class Train(Section):
     backend: Literal["auto", "unsloth", "peft"]
     dtype: Literal["auto", "float32", "bfloat16", "float16"]
     load_in: Literal["16bit", "8bit", "4bit"]
-    attention: Literal["eager", "sdpa", "flash_attention_2"]
+    attention: Literal["grouped", "eager", "sdpa", "flash_attention_2"]
+    compile: bool
     packing: bool
     packed_tokens: Positive
     gradient_checkpointing: bool

@@ -11,8 +11,8 @@ from torch.nn.functional import cross_entropy
 from stages import checkpoint
 from stages.checkpoint import IGNORED
 from stages.command import Failure, progress
-from stages.engines import attention
 from stages.engines.engine import Answer, Loss, Row, batches, even, greedy_start, in_order
+from stages.fused import attention
 from stages.params import Evaluate
 
 LOSS_TOKENS = 2048  # of rows scored together, padding included
@@ -56,7 +56,7 @@ class Transformers:
         torch.set_num_threads(section.threads)
         self.model, self.tokenizer = checkpoint.load(folder, dtype_of(section.dtype), adapter)
         if adapter is not None:
-            from stages.fused import fuse  # brings peft: seconds, which a variant without an adapter does without
+            from stages.fused.lora import fuse  # brings peft: seconds, which a variant without an adapter does without
 
             fuse(self.model)
         if self.model.device.type == "cpu" and self.model.config._attn_implementation == "sdpa":

@@ -5,6 +5,8 @@ is made first (`stages.train.__main__`), and each backend imports its own librar
 """
 
 import importlib.util
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,8 @@ def _with_peft(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: i
     from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training, replace_lora_weights_loftq
     from transformers import BitsAndBytesConfig, set_seed
 
-    from stages.fused import fuse
+    from stages.fused import attention, norm
+    from stages.fused import lora as linear
 
     dtype, shared = dtype_of(section.dtype), section.launch.strategy == "fsdp"
     if lora.init == "loftq" and section.load_in != "4bit":
@@ -79,7 +82,11 @@ def _with_peft(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: i
             bnb_4bit_quant_storage=dtype if shared else None,  # FSDP shares out floating-point tensors only
         ),
     }  # fmt: skip
-    model = _frozen(base, dtype=dtype, quantization_config=quantisation[section.load_in], attn_implementation=section.attention)
+    own, cpu = section.attention == "grouped", not torch.cuda.is_available()
+    how = None if own else section.attention  # None: transformers' own choice, for a GPU
+    model = _frozen(base, dtype=dtype, quantization_config=quantisation[section.load_in], attn_implementation=how)
+    if own and (cpu or not attention.fits(model)):
+        model.set_attn_implementation(attention.GROUPED if attention.fits(model) else "eager")
     model.config.use_cache = False
     if section.load_in != "16bit":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=section.gradient_checkpointing)
@@ -98,8 +105,12 @@ def _with_peft(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: i
     model = get_peft_model(model, config)
     if lora.init == "loftq":
         replace_lora_weights_loftq(model, str(base / "model.safetensors"))
-    if not shared:  # FSDP brings a layer's weights when the layer is called, not when they are read
-        fuse(model)
+    if cpu:
+        linear.fuse(model)
+        linear.share(model)
+        norm.fuse(model)
+    if section.compile:
+        compile_layers(model)
     return model
 
 
@@ -124,6 +135,21 @@ def _frozen(base: Path, **options: Any) -> Any:
             f"train: {base} has no weights for {sorted(loading['missing_keys'])[0]} of its config.json; make the base again"
         )
     return model
+
+
+def compile_layers(model: Any) -> None:
+    """Let torch compile each decoder layer, for rows of any length; it does so at the first step.
+
+    Raises:
+        Failure: there is no C++ compiler, which it needs on a CPU.
+    """
+    compiler = os.environ.get("CXX", "g++")
+    if not torch.cuda.is_available() and shutil.which(compiler) is None:
+        raise Failure(f"train.compile needs a C++ compiler, and {compiler} was not found; install it or set compile: false")
+    kinds = model.get_base_model()._no_split_modules  # what transformers calls the layers of a model
+    for layer in model.modules():
+        if type(layer).__name__ in kinds:
+            layer.compile(dynamic=True)
 
 
 def _with_unsloth(base: Path, lora: Lora, section: Train, max_seq_len: int, seed: int) -> Any:

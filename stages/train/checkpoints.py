@@ -27,6 +27,7 @@ from stages.params import Section
 COMPLETE = "complete"
 LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "bitsandbytes")
 PREFIX = "checkpoint-"
+STAGES = Path(__file__).parents[1]
 
 
 @contextmanager
@@ -55,11 +56,12 @@ def alone(folder: Path) -> Iterator[None]:
 
 
 def key(sections: Iterable[Section], inputs: Iterable[Path]) -> str:
-    """A hash, 16 hex digits, of parameters, input files, this package's code and the versions of its libraries."""
+    """A hash, 16 hex digits, of parameters, input files, the code that trains and the versions of its libraries."""
     found = hashlib.sha256()
     for section in sections:
         found.update(section.model_dump_json().encode("utf-8"))
-    for path in (*sorted(inputs), *sorted(Path(__file__).parent.glob("*.py"))):
+    code = [path for package in ("train", "fused") for path in sorted((STAGES / package).glob("*.py"))]
+    for path in (*sorted(inputs), *code):
         found.update(path.name.encode("utf-8"))
         with path.open("rb") as content:
             found.update(hashlib.file_digest(content, "sha256").digest())

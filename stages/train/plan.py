@@ -109,11 +109,15 @@ def memory(shape: Shape, lora: Lora, section: AdapterTraining, machine: Train, b
 
 def _activations(shape: Shape, lora: Lora, machine: Train, batch: Batch, number: int) -> float:
     """Bytes that the forward pass keeps for the backward pass."""
-    norms = 2 * (4 + number) * shape.hidden  # the input in float32, the output
+    cpu, ours = not torch.cuda.is_available(), backend.choose(machine, lora) == "peft"
+    norms = 2 * ((2 if cpu else 1) * number + (0 if cpu else 4)) * shape.hidden  # output, and input; in float32 if not fused
     attention = 4 * number * shape.attended  # query, key and value for each head, result
-    if machine.attention == "eager":
+    if ours and machine.attention == "grouped" and cpu:
+        attention += 4 * shape.heads * batch.longest  # softmax in float32
+    if ours and machine.attention == "eager":
         attention += (4 if number == 4 else 4 + number) * shape.heads * batch.longest  # softmax in float32, and its copy
-    inner = 4 * number * shape.inner  # gate, its activation, up, their product
+    shared = cpu and machine.load_in == "16bit" and not lora.dropout and not lora.dora
+    inner = (3 if shared else 4) * number * shape.inner  # gate, up, their product; its activation if not fused
     dropped = (number + 1) * (3 * shape.hidden + shape.attended + 2 * shape.hidden + shape.inner) if lora.dropout else 0
     layer = norms + attention + inner + dropped
     tokens = batch.rows * batch.longest

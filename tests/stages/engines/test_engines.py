@@ -11,10 +11,11 @@ import torch
 
 from stages import checkpoint, native
 from stages.command import Failure
-from stages.engines import attention, open_engine
+from stages.engines import open_engine
 from stages.engines.engine import Answer, even
 from stages.engines.hf import LOSS_TOKENS, Transformers, alike, dtype_of
 from stages.engines.llama import GREEDY, ONE, LlamaCpp, sampling
+from stages.fused import attention
 from stages.params import Decoding, Params
 from tests.stages.gguf.conftest import make_adapter
 
@@ -165,7 +166,7 @@ def test_an_adapter_s_loss_is_that_of_peft(base: Path, loaded: Params, tmp_path:
     exact = loaded.evaluate.model_copy(update={"dtype": "float32", "threads": 1})
     adapter = make_adapter(base, tmp_path)
     fused = Transformers(base, adapter, exact)
-    monkeypatch.setattr("stages.fused.fuse", lambda model: 0)
+    monkeypatch.setattr("stages.fused.lora.fuse", lambda model: 0)
     plain = Transformers(base, adapter, exact)
     rows = list(zip(_ids(plain, "# Lamp", "Price:"), _ids(plain, " of brass", " 12 €"), strict=True))
     wanted, without = plain.loss(rows), Transformers(base, None, exact).loss(rows)

@@ -81,9 +81,16 @@ def test_the_key_changes_with_everything_that_decides(
     shard.write_bytes(b"other rows")
     others.add(checkpoints.key((lora, section, machine), [shard]))
     shard.write_bytes(b"rows")
-    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0")
-    others.add(checkpoints.key((lora, section, machine), [shard]))
-    assert len(others | {key}) == 6
+    with monkeypatch.context() as patched:
+        patched.setattr(importlib.metadata, "version", lambda name: "0")
+        others.add(checkpoints.key((lora, section, machine), [shard]))
+    for package in ("train", "fused"):
+        code = tmp_path / package / "code.py"
+        code.parent.mkdir()
+        code.write_text("1")
+        monkeypatch.setattr(checkpoints, "STAGES", tmp_path)
+        others.add(checkpoints.key((lora, section, machine), [shard]))
+    assert len(others | {key}) == 8
 
 
 def test_one_at_a_time(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def fitted(tiny: Path, tokens: Path, lora: Lora, section: AdapterTraining, machi
             mine = {key: value for key, value in {**more, **changes}.items() if key in type(part).model_fields}
             return type(part).model_validate({**part.model_dump(), **mine})
 
-        parts = changed(lora), changed(section, **SHORT), changed(machine)
+        parts = changed(lora, dropout=0.0), changed(section, **SHORT), changed(machine)
         model, record = fit("products", tiny, tokens, *parts, tmp_path / "work")
         save(model, record, tmp_path / "out", tmp_path / "work" / "initial")
         again, _ = checkpoint.load(tiny, "float32", tmp_path / "out")
@@ -188,10 +188,11 @@ def fitted(tiny: Path, tokens: Path, lora: Lora, section: AdapterTraining, machi
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rslora": True}, {"dora": True}, {"init": "gaussian"}, {"init": "pissa"}, {"init": "olora"}, {"bias": "all"},
-        {"target_modules": ["q_proj"]}, {"neftune_alpha": 5.0}, {"optimiser": "adamw_8bit"}, {"optimiser": "adafactor"},
-        {"scheduler": "cosine"}, {"gradient_checkpointing": True}, {"packing": True, "packed_tokens": 32, "attention": "sdpa"},
-        {"dtype": "float32"}, {"keep": "best", "patience": 1}, {"valid_steps": 0, "save_steps": 0},
+        {"dropout": 0.1}, {"rslora": True}, {"dora": True}, {"init": "gaussian"}, {"init": "pissa"}, {"init": "olora"},
+        {"bias": "all"}, {"target_modules": ["q_proj"]}, {"neftune_alpha": 5.0}, {"optimiser": "adamw_8bit"},
+        {"optimiser": "adafactor"}, {"scheduler": "cosine"}, {"gradient_checkpointing": True},
+        {"packing": True, "packed_tokens": 32, "attention": "sdpa"}, {"dtype": "float32"}, {"keep": "best", "patience": 1},
+        {"valid_steps": 0, "save_steps": 0},
     ],
     ids=lambda changes: "-".join(f"{key}={value}" for key, value in changes.items()),
 )  # fmt: skip
@@ -211,7 +212,7 @@ def test_a_base_of_8_bits_is_trained_on(fitted: Fitted) -> None:  # 4 bits: test
 
 @pytest.mark.slow
 def test_packed_rows_do_not_see_each_other(fitted: Fitted, tmp_path: Path) -> None:
-    still = {"learning_rate": 1e-12, "dropout": 0.0, "dtype": "float32", "batch_size": 6, "max_steps": 1}
+    still = {"learning_rate": 1e-12, "dtype": "float32", "batch_size": 6, "max_steps": 1}
     apart = fitted(**still)["valid_loss"]  # of one batch
     shutil.rmtree(tmp_path / "work")
     packed = fitted(**still, packing=True, packed_tokens=128, attention="sdpa")["valid_loss"]  # of one sequence
@@ -291,7 +292,7 @@ def test_old_checkpoints_go_when_the_new_one_is_whole(
 @pytest.mark.slow
 def test_lora_plus_moves_b_faster(tiny: Path, fitted: Fitted, tmp_path: Path) -> None:
     def b_of(ratio: float) -> float:
-        fitted(lora_plus_ratio=ratio, dropout=0.0)
+        fitted(lora_plus_ratio=ratio)
         weights = load_file(tmp_path / "out" / "adapter_model.safetensors")
         for path in (tmp_path / "work").glob("checkpoint-*/complete"):
             path.unlink()

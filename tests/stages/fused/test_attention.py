@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
-from stages.engines import attention
-from stages.engines.attention import grouped_attention
+from stages.fused import attention
+from stages.fused.attention import grouped_attention
 
 
 @pytest.mark.parametrize("masked", [0, 3])
@@ -31,7 +31,35 @@ def test_it_rounds_as_little_as_with_copied_keys() -> None:
     assert (grouped - exact).abs().mean() < 1.2 * (copied - exact).abs().mean()
 
 
-@pytest.mark.parametrize("more", [{"softcap": 50.0}, {"s_aux": torch.zeros(9)}])
+def _packed(places: int) -> torch.Tensor:
+    """The mask of two texts in one sequence, (1, 1, places, places)."""
+    texts = torch.arange(places) >= 3
+    return torch.ones(places, places, dtype=torch.bool).tril_() & (texts == texts[:, None])[None, None]
+
+
+@pytest.mark.parametrize("mask", [None, _packed(7)])
+@pytest.mark.parametrize("heads", [2, 6])
+def test_training_with_shared_keys_is_that_with_copied_ones(heads: int, mask: torch.Tensor | None) -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Module()
+    module.num_key_value_groups = heads // 2  # type: ignore[assignment]
+    known = [torch.randn(3, count, 7, 4, dtype=torch.float64, requires_grad=True) for count in (heads, 2, 2)]
+    query, key, value = known
+    wanted, _ = sdpa_attention_forward(module, query, key, value, mask, scaling=0.3)
+    found, _ = grouped_attention(module, query, key, value, mask, scaling=0.3)
+    torch.testing.assert_close(found, wanted)
+    assert torch.autograd.gradcheck(lambda q, k, v: grouped_attention(module, q, k, v, mask, scaling=0.3)[0], known)
+
+
+def test_a_row_that_sees_nothing_is_a_number() -> None:
+    query = torch.randn(1, 2, 3, 4, requires_grad=True)
+    nothing = torch.zeros(1, 1, 3, 3, dtype=torch.bool)
+    found, _ = grouped_attention(torch.nn.Module(), query, query, query, nothing, scaling=0.3)
+    found.sum().backward()
+    assert query.grad is not None and torch.isfinite(query.grad).all()
+
+
+@pytest.mark.parametrize("more", [{"softcap": 50.0}, {"s_aux": torch.zeros(9)}, {"dropout": 0.1}])
 def test_scores_that_are_more_than_scaled_are_left_to_transformers(more: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
     monkeypatch.setattr(attention, "sdpa_attention_forward", lambda *_, **options: asked.append(options))
