@@ -219,7 +219,7 @@ def edits() -> None:
 def filters(folder: Path) -> None:
     """How many texts (*.md, *.rst, *.txt of a folder) the filters of web corpora keep, and how many ours do.
 
-    Needs nltk and its punkt data, which nothing else here needs.
+    Needs spacy, whose English words datatrove counts; nothing else here needs it.
     """
     from datatrove.data import Document
     from datatrove.pipeline import filters as web
