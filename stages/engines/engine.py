@@ -62,9 +62,3 @@ def batches(items: list[T], size: int) -> Iterator[list[T]]:
 def even(count: int, most: int) -> int:
     """The size of parts of at most `most` that are as few as can be, and alike: 52 rows of at most 50 are two times 26."""
     return math.ceil(count / math.ceil(count / most)) if count else 1
-
-
-def greedy_start(likeliest: list[int], target: list[int]) -> list[int]:
-    """How the greedy answer to a prompt begins: the target up to, and the own token at, the first difference."""
-    same = next((n for n, pair in enumerate(zip(likeliest, target, strict=True)) if pair[0] != pair[1]), len(target))
-    return likeliest[: same + 1]

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from stages import checkpoint
 from stages.checkpoint import IGNORED
 from stages.command import Failure, progress
-from stages.engines.engine import Answer, Loss, Row, batches, even, greedy_start, in_order
+from stages.engines.engine import Answer, Loss, Row, batches, even, in_order
 from stages.fused import attention
 from stages.params import Evaluate
 
@@ -44,6 +44,12 @@ def alike(rows: list[Row]) -> Iterator[list[int]]:
         part.append(i)
     if part:
         yield part
+
+
+def greedy_start(likeliest: list[int], target: list[int]) -> list[int]:
+    """How the greedy answer to a prompt begins: the target up to, and the own token at, the first difference."""
+    same = next((n for n, pair in enumerate(zip(likeliest, target, strict=True)) if pair[0] != pair[1]), len(target))
+    return likeliest[: same + 1]
 
 
 class Transformers:
