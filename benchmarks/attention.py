@@ -11,9 +11,9 @@ from pathlib import Path
 
 import torch
 from peft.helpers import disable_input_dtype_casting
-from torch.nn.functional import cross_entropy
 
 from stages import params
+from stages.fused.loss import summed_cross_entropy
 from stages.train import backend
 
 ROUNDS = 8
@@ -39,11 +39,12 @@ def rows() -> tuple[dict[str, torch.Tensor], torch.Tensor]:
 
 
 def step(model: torch.nn.Module, inputs: dict[str, torch.Tensor], places: torch.Tensor) -> float:
-    """Seconds of one forward and backward pass."""
+    """Seconds of one forward and backward pass, whose operations all cores share (a training shares out the rows: cores.py)."""
     started = time.perf_counter()
     with torch.autocast("cpu", torch.bfloat16), disable_input_dtype_casting(model):
         logits = model(**inputs, logits_to_keep=places, use_cache=False).logits
-    cross_entropy(logits.float().flatten(0, 1), inputs["input_ids"][:, places + 1].flatten()).backward()
+    wanted = inputs["input_ids"][:, places + 1].flatten()
+    (summed_cross_entropy(logits.flatten(0, 1), wanted) / len(wanted)).backward()
     return time.perf_counter() - started
 
 

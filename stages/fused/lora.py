@@ -8,6 +8,7 @@ most of a step is such traffic. The same sums here, after the chain rule for y =
     dx = W' dy + A' (s B' dy)      dA = (s B' dy) x'      dB = s dy (A x)'
 """
 
+import threading
 from typing import Any
 
 import torch
@@ -40,6 +41,12 @@ class _Update(torch.autograd.Function):
         return dx, None, None, (back.T @ x).to(ctx.kinds[0]), (dy.T @ inner).mul_(ctx.scale).to(ctx.kinds[1]), None
 
 
+def updated(x: torch.Tensor, weight: torch.Tensor, bias: Any, a: torch.Tensor, b: torch.Tensor, scale: float) -> torch.Tensor:
+    """W x + bias + scale B A x of x (..., in): (..., out)."""
+    flat = _Update.apply(x.reshape(-1, x.shape[-1]), weight, bias, a, b, scale)
+    return flat.view(*x.shape[:-1], -1)  # type: ignore[no-any-return]
+
+
 class _Together:
     """LoRA layers that read the same input, computed as one: their weights side by side, the update block by block.
 
@@ -50,7 +57,7 @@ class _Together:
         self._layers, self._scale = layers, layers[0].scaling["default"]
         self._bases = [layer.base_layer for layer in layers]
         self._sizes = [base.out_features for base in self._bases]
-        self._last: tuple[Any, Any] = (None, None)
+        self._last = threading.local()  # each thread has rows of its own (stages/train/cores.py)
         self._join()
 
     def _join(self) -> None:
@@ -65,18 +72,18 @@ class _Together:
             self._join()  # the model was moved, or cast
         a = torch.cat([layer.lora_A["default"].weight for layer in self._layers])
         b = torch.block_diag(*(layer.lora_B["default"].weight for layer in self._layers))
-        return _Update.apply(x.flatten(0, -2), self._weight, self._bias, a, b, self._scale).view(*x.shape[:-1], -1)
+        return updated(x, self._weight, self._bias, a, b, self._scale)
 
     def part(self, index: int) -> Any:
         """The forward of one of the layers: the first that is called with an input computes them all."""
 
         def forward(x: torch.Tensor) -> torch.Tensor:
-            if self._last[0] is not x:
-                self._last = x, self(x).split(self._sizes, dim=-1)
-            part = self._last[1][index]
+            if getattr(self._last, "x", None) is not x:
+                self._last.x, self._last.parts = x, self(x).split(self._sizes, dim=-1)
+            part = self._last.parts[index]
             if index == len(self._sizes) - 1:
-                self._last = None, None  # nothing is kept beyond the layer
-            return part  # type: ignore[no-any-return]
+                self._last.x = self._last.parts = None  # nothing is kept beyond the layer
+            return part
 
         return forward
 
@@ -114,18 +121,16 @@ def _plain(layer: Any) -> bool:
     bias = layer.base_layer.bias
     if bias is not None and bias.requires_grad:  # bias: all trains it
         return False
-    return isinstance(layer.lora_dropout["default"], torch.nn.Identity) and not layer.use_dora["default"]
+    if layer.lora_bias["default"] or layer.use_dora["default"]:
+        return False
+    return isinstance(layer.lora_dropout["default"], torch.nn.Identity)
 
 
 def _forward(layer: Any) -> Any:
     base, a, b = layer.base_layer, layer.lora_A["default"], layer.lora_B["default"]
     scale = layer.scaling["default"]
 
-    def forward(x: torch.Tensor) -> torch.Tensor:
-        flat = x.reshape(-1, x.shape[-1])
-        return _Update.apply(flat, base.weight, base.bias, a.weight, b.weight, scale).view(*x.shape[:-1], -1)
-
-    return forward
+    return lambda x: updated(x, base.weight, base.bias, a.weight, b.weight, scale)
 
 
 def _gated(down: Any, both: _Together) -> Any:

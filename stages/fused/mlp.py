@@ -1,4 +1,4 @@
-"""The gate of a decoder's MLP as one node that keeps its two inputs only.
+"""The gate of a decoder's MLP as one node, on gate and up side by side as one product makes them.
 
 down_proj(gated(both))
 """
@@ -16,20 +16,19 @@ class _Gated(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, both: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(both)
         gate, up = both.chunk(2, dim=-1)
-        return silu(gate).mul_(up)
+        active = silu(gate)
+        ctx.save_for_backward(both, active)
+        return active * up
 
     @staticmethod
     def backward(ctx: Any, dy: torch.Tensor) -> torch.Tensor:
-        (both,) = ctx.saved_tensors
+        both, active = ctx.saved_tensors
         gate, up = both.chunk(2, dim=-1)
         back = torch.empty_like(both)
         dgate, dup = back.chunk(2, dim=-1)
-        active = silu(gate)
         torch.mul(active, dy, out=dup)
-        torch.mul(dy, up, out=active)
-        torch.ops.aten.silu_backward.grad_input(active, gate, grad_input=dgate)
+        torch.ops.aten.silu_backward.grad_input(dy * up, gate, grad_input=dgate)
         return back
 
 

@@ -101,6 +101,7 @@ def memory(shape: Shape, lora: Lora, section: AdapterTraining, machine: Train, b
     frozen = shape.linear * (BYTES[machine.load_in] if machine.load_in != "16bit" else number)
     frozen += (shape.weights - shape.linear) * number
     states = shape.trained * (4 + 4 + (2 if "8bit" in section.optimiser else 8))  # weight, gradient, Adam's two moments
+    states += shape.trained * 4 * machine.threads if cpu else 0  # each thread's gradients (cores.py)
     shares = launch.total if launch.strategy == "fsdp" else 1
     used = _activations(shape, lora, machine, batch, number) + _logits(shape, batch, number)
     one = (frozen + states) / shares + SLACK["cpu" if cpu else "cuda"] * used
@@ -110,14 +111,13 @@ def memory(shape: Shape, lora: Lora, section: AdapterTraining, machine: Train, b
 def _activations(shape: Shape, lora: Lora, machine: Train, batch: Batch, number: int) -> float:
     """Bytes that the forward pass keeps for the backward pass."""
     cpu, ours = not torch.cuda.is_available(), backend.choose(machine, lora) == "peft"
-    norms = 2 * ((2 if cpu else 1) * number + (0 if cpu else 4)) * shape.hidden  # output, and input; in float32 if not fused
+    norms = 2 * (number + (number if cpu else 4)) * shape.hidden  # output, and input, which is in float32 where it is not fused
     attention = 4 * number * shape.attended  # query, key and value for each head, result
     if ours and machine.attention == "grouped" and cpu:
-        attention += 4 * shape.heads * batch.longest  # softmax in float32
+        attention += number * shape.heads * batch.longest  # probabilities
     if ours and machine.attention == "eager":
         attention += (4 if number == 4 else 4 + number) * shape.heads * batch.longest  # softmax in float32, and its copy
-    shared = cpu and machine.load_in == "16bit" and not lora.dropout and not lora.dora
-    inner = (3 if shared else 4) * number * shape.inner  # gate, up, their product; its activation if not fused
+    inner = 4 * number * shape.inner  # gate, its activation, up, their product
     dropped = (number + 1) * (3 * shape.hidden + shape.attended + 2 * shape.hidden + shape.inner) if lora.dropout else 0
     layer = norms + attention + inner + dropped
     tokens = batch.rows * batch.longest
@@ -127,8 +127,9 @@ def _activations(shape: Shape, lora: Lora, machine: Train, batch: Batch, number:
 
 
 def _logits(shape: Shape, batch: Batch, number: int) -> int:
-    """Bytes of the logits where there is a label: as computed, in float32, their softmax and its gradient."""
-    return batch.rows * batch.labelled * shape.vocabulary * (number + 4 + 4 + 4)
+    """Bytes of the logits where there is a label: as computed, and their gradient; on a GPU also their softmax, in float32."""
+    own = number if not torch.cuda.is_available() else 4 + 4 + 4
+    return batch.rows * batch.labelled * shape.vocabulary * (number + own)
 
 
 def held() -> int:

@@ -17,6 +17,7 @@ from stages import checkpoint
 from stages.command import Failure
 from stages.params import AdapterTraining, Lora, Train
 from stages.train import backend, checkpoints, launch, plan, rows
+from stages.train.cores import cores
 from stages.train.progress import Bar, Watched, curve
 from stages.train.settings import settings
 from stages.train.trainer import LabelTrainer
@@ -58,8 +59,10 @@ def fit(
     trained_tokens = int(n_tokens * steps / plan.steps_of_epoch(n_rows, section, machine.launch.total))
     trainer = LabelTrainer(
         lora_plus_ratio=section.lora_plus_ratio,
+        dtype=backend.dtype_of(machine.dtype),
         tail=backend.choose(machine, lora) == "unsloth",
         owner=lambda ids, split: rows.owners(tokens, ids, split),
+        cores=cores(model.config.to_dict(), lora, section, machine),
         model=model,
         args=settings(section, machine, max_seq_len, folder, validate),
         train_dataset=data["train"],

@@ -57,7 +57,7 @@ def settings(section: AdapterTraining, machine: Train, max_seq_len: int, folder:
         report_to="none",
         disable_tqdm=True,
         use_cpu=cpu,
-        bf16=dtype == torch.bfloat16,
+        bf16=not cpu and dtype == torch.bfloat16,  # on a CPU the trainer casts by itself: accelerate would widen all logits
         fp16=not cpu and dtype == torch.float16,
         gradient_checkpointing=machine.gradient_checkpointing,
         max_length=max_seq_len,

@@ -13,11 +13,12 @@ from typing import Any
 import torch
 from peft.helpers import disable_input_dtype_casting
 from peft.optimizers import create_loraplus_optimizer
-from torch.nn.functional import cross_entropy
 from trl import SFTTrainer
 
 from stages.checkpoint import IGNORED
 from stages.command import Failure
+from stages.fused.loss import summed_cross_entropy
+from stages.train.cores import Cores
 from stages.train.rows import SeededByEpoch
 
 
@@ -25,13 +26,17 @@ class LabelTrainer(SFTTrainer):
     """Trains on rows that already hold `input_ids` and `labels`."""
 
     def __init__(
-        self, *args: Any, lora_plus_ratio: float, tail: bool, owner: Callable[[list[int], str], list[str]], **kwargs: Any
-    ) -> None:
+        self, args: Any, lora_plus_ratio: float, dtype: torch.dtype, tail: bool, owner: Callable[[list[int], str], list[str]],
+        cores: Cores | None, **kwargs: Any,
+    ) -> None:  # fmt: skip
+        args._n_gpu = min(args.n_gpu, 1)  # several are for train.launch; transformers would share out every batch among them
         self._lora_plus_ratio = lora_plus_ratio
+        self._dtype = dtype  # that products are computed in
         self._tail = tail  # the model takes a number of last places only, as unsloth's does: it leaves no logits for others
         self._owner = owner  # token ids of a row, and its split -> the examples in it
+        self._cores = cores  # that share out the rows of a batch; None: torch shares out every operation
         self._last: list[torch.Tensor] = []  # token ids of the last batches
-        super().__init__(*args, **kwargs)
+        super().__init__(args=args, **kwargs)
 
     def compute_loss(
         self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None
@@ -49,23 +54,33 @@ class LabelTrainer(SFTTrainer):
         """
         if model.training:
             self._last = [*self._last, inputs["input_ids"]][-self.args.gradient_accumulation_steps :]
-        labels = inputs.pop("labels")[:, 1:]
-        places = (labels != IGNORED).any(dim=0).nonzero().squeeze(1)
+        outputs = None
         # gradient checkpointing computes the forward pass again later, outside of this context: then types would differ
-        uncast = nullcontext() if self.args.gradient_checkpointing else disable_input_dtype_casting(model)
-        if self._tail:
-            places = torch.arange(int(places[0]), labels.shape[1], device=labels.device)
-        with uncast:
-            outputs = model(**inputs, logits_to_keep=len(places) + 1 if self._tail else places)
-        wanted = labels[:, places]
-        logits = outputs.logits[:, : len(places)].float()
-        total = cross_entropy(logits.flatten(0, 1), wanted.flatten(), ignore_index=IGNORED, reduction="sum")
-        loss = total / (num_items_in_batch if num_items_in_batch is not None else (wanted != IGNORED).sum())
+        with nullcontext() if self.args.gradient_checkpointing else disable_input_dtype_casting(model):
+            if self._cores and model.training and not return_outputs:
+                trained = [weight for weight in model.parameters() if weight.requires_grad]
+                total = self._cores.loss(lambda rows: self._summed(model, rows)[0], inputs, trained)
+            else:
+                total, outputs = self._summed(model, inputs)
+        labelled = (inputs["labels"][:, 1:] != IGNORED).sum()
+        loss = total / (num_items_in_batch if num_items_in_batch is not None else labelled)
         if num_items_in_batch is not None and self.args.world_size > 1:
             loss = loss * self.args.world_size  # the labels are those of all processes, and gradients are averaged over them
         if not torch.isfinite(loss):
             raise self._broken(f"the loss is {loss.item()}", [inputs["input_ids"]], "train" if model.training else "valid")
         return (loss, outputs) if return_outputs else loss
+
+    def _summed(self, model: Any, inputs: dict[str, torch.Tensor]) -> tuple[torch.Tensor, Any]:
+        """The cross-entropy summed over the labelled tokens of rows, and the model's outputs."""
+        labels = inputs["labels"][:, 1:]
+        places = (labels != IGNORED).any(dim=0).nonzero().squeeze(1)
+        if self._tail:
+            places = torch.arange(int(places[0]), labels.shape[1], device=labels.device)
+        given = {name: tensor for name, tensor in inputs.items() if name != "labels"}
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._dtype == torch.bfloat16 and self.args.use_cpu):
+            outputs = model(**given, logits_to_keep=len(places) + 1 if self._tail else places)
+        logits = outputs.logits[:, : len(places)]
+        return summed_cross_entropy(logits.flatten(0, 1), labels[:, places].flatten()), outputs
 
     def _run_epoch(self, **options: Any) -> None:
         # transformers takes one step too many when it goes on from the checkpoint of the last one

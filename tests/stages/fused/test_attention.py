@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 import torch
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.models.llama.modeling_llama import eager_attention_forward
 
 from stages.fused import attention
 from stages.fused.attention import grouped_attention
@@ -49,6 +50,29 @@ def test_training_with_shared_keys_is_that_with_copied_ones(heads: int, mask: to
     found, _ = grouped_attention(module, query, key, value, mask, scaling=0.3)
     torch.testing.assert_close(found, wanted)
     assert torch.autograd.gradcheck(lambda q, k, v: grouped_attention(module, q, k, v, mask, scaling=0.3)[0], known)
+
+
+def _gradients(of: Any, known: list[torch.Tensor], dy: torch.Tensor) -> list[torch.Tensor]:
+    module = torch.nn.Module()
+    module.num_key_value_groups = 3  # type: ignore[assignment]
+    module.training = False
+    heads = [tensor.detach().clone().requires_grad_() for tensor in known]
+    future = torch.zeros(60, 60, dtype=dy.dtype).masked_fill_(torch.ones(60, 60).triu(1).bool(), torch.finfo(dy.dtype).min)
+    mask = future[None, None] if of is eager_attention_forward else None
+    of(module, *heads, mask, scaling=0.125)[0].backward(dy)
+    return [head.grad for head in heads if head.grad is not None]
+
+
+@pytest.mark.parametrize(("common", "share"), [(0, 1.15), (3, 0.8), (20, 0.2)])
+def test_gradients_round_as_those_of_transformers_or_less_where_keys_have_much_in_common(common: float, share: float) -> None:
+    torch.manual_seed(0)
+    query, key, value = (torch.randn(2, heads, 60, 64) for heads in (9, 3, 3))
+    known = [tensor.bfloat16() for tensor in (query, key + common * torch.randn(64), value)]
+    dy = torch.randn(2, 60, 9, 64).bfloat16()
+    exact = _gradients(sdpa_attention_forward, [tensor.double() for tensor in known], dy.double())
+    ours, theirs = (_gradients(of, known, dy) for of in (grouped_attention, eager_attention_forward))
+    for mine, other, wanted in zip(ours, theirs, exact, strict=True):
+        assert (mine - wanted).abs().mean() < share * (other - wanted).abs().mean()
 
 
 def test_a_row_that_sees_nothing_is_a_number() -> None:

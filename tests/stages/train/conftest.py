@@ -21,7 +21,7 @@ from tests.conftest import ROOT
 from tests.stages.small import random_model
 from tests.warm import Command
 
-LORA = {"r": 4, "alpha": 8, "dropout": 0.1, "bias": "none", "target_modules": "all-linear", "rslora": False, "dora": False,
+LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "bias": "none", "target_modules": "all-linear", "rslora": False, "dora": False,
         "init": "default"}  # fmt: skip
 TRAINING = {"epochs": 2, "batch_size": 2, "accumulation": 2, "warmup_steps": 2, "log_steps": 3, "valid_steps": 5,
             "save_steps": 5}  # fmt: skip
@@ -60,7 +60,6 @@ def write(folder: Path, split: str, ids: list[list[int]]) -> None:
 
 @pytest.fixture
 def lora() -> Lora:
-    """With dropout, so that a resumed training also needs the state of the generators."""
     return Lora.model_validate(LORA)
 
 
@@ -93,10 +92,10 @@ def whole(tiny: Path, tokens: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return files(folder / "whole")
 
 
-def write_params(folder: Path) -> None:
+def write_params(folder: Path, dropout: float = 0.0) -> None:
     """The committed params.yaml with the small training's values."""
     values: Any = YAML(typ="safe", pure=True).load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    values["adapters"]["products"]["lora"] = LORA
+    values["adapters"]["products"]["lora"] = {**LORA, "dropout": dropout}
     values["adapters"]["products"]["train"] |= TRAINING
     with (folder / "params.yaml").open("w", encoding="utf-8") as file:
         YAML(typ="safe", pure=True).dump(values, file)

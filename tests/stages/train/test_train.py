@@ -245,6 +245,23 @@ def test_the_last_logits_serve_as_well_as_chosen_ones(fitted: Fitted, tmp_path: 
 
 
 @pytest.mark.slow
+def test_a_second_gpu_is_left_alone_where_nothing_is_launched(
+    tiny: Path, tokens: Path, lora: Lora, section: AdapterTraining, machine: Train, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    made = run.settings
+
+    def with_two(*arguments: Any) -> Any:
+        told = made(*arguments)
+        told._n_gpu = 2  # transformers would then give each of them batch_size rows
+        return told
+
+    monkeypatch.setattr(run, "settings", with_two)
+    _, record = fit("products", tiny, tokens, lora, section.model_copy(update={"epochs": 1.0}), machine, tmp_path)
+    assert record["curve"][-1]["step"] == 10
+
+
+@pytest.mark.slow
 def test_it_stops_early_and_keeps_the_best(
     tiny: Path, tokens: Path, lora: Lora, section: AdapterTraining, machine: Train, tmp_path: Path
 ) -> None:
