@@ -4,10 +4,11 @@
 """
 
 import re
-from typing import Any
 
 import lxml.html
-from markdownify import markdownify
+from markdownify import MarkdownConverter
+
+from stages.sanitize.soup import Node, soup
 
 LANGUAGE = re.compile(
     r"(?:^|\s)(?:(?:language|lang|highlight-source|highlight-text|highlight|code)-|brush:\s*|sourceCode\s+)([a-z][\w+#]{0,20})",
@@ -20,11 +21,12 @@ def render(content: lxml.html.HtmlElement) -> str:
     """An element as Markdown; where it nests too deeply for the renderer, its bare text."""
     for cell in content.iter("td", "th"):
         _escape_bars(cell)
-    html = lxml.html.tostring(content, encoding="unicode", with_tail=False)
+    converter = MarkdownConverter(
+        heading_style="ATX", bullets="-", escape_asterisks=False, escape_underscores=False, table_infer_header=True,
+        code_language_callback=_language, strip=["a", "img"], wrap=True, wrap_width=None,
+    )  # with `wrap` a line end in the source is a space  # fmt: skip
     try:
-        return markdownify(html, heading_style="ATX", bullets="-", escape_asterisks=False, escape_underscores=False,
-                           table_infer_header=True, code_language_callback=_language, strip=["a", "img"],
-                           wrap=True, wrap_width=None)  # a line end in the source is a space  # fmt: skip
+        return str(converter.convert_soup(soup(content)))
     except RecursionError:
         return "\n".join(content.itertext())
 
@@ -38,13 +40,13 @@ def _escape_bars(cell: lxml.html.HtmlElement) -> None:
             part.tail = part.tail.replace("|", "\\|")
 
 
-def _language(pre: Any) -> str:
+def _language(pre: Node) -> str:
     """The language that a block of code, what it holds or what holds it names in its classes."""
     inner = pre.find("code")
     around = [parent for parent in (pre.parent, pre.parent.parent if pre.parent else None) if parent is not None]
     for tag in filter(None, (inner, pre, *around)):
-        named = LANGUAGE.search(" ".join(tag.get("class") or [])) if tag.name != "[document]" else None
-        declared = tag.get("data-lang") or tag.get("data-language")
+        named = LANGUAGE.search(str(tag.get("class") or ""))
+        declared = str(tag.get("data-lang") or tag.get("data-language") or "")
         found = declared or (named.group(1) if named else "")
         if found and re.fullmatch(r"[A-Za-z][\w+#-]{0,20}", found) and found.lower() not in NO_LANGUAGE:
             return found.lower()

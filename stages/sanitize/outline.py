@@ -24,7 +24,7 @@ HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.I)
 Slot = tuple[lxml.html.HtmlElement, str]  # an element, and which of its texts: "text" or "tail"
 
 
-@dataclass
+@dataclass(slots=True)
 class Box:
     """A block element: its place in the tree, and which runs it holds."""
 
@@ -34,7 +34,7 @@ class Box:
     end: int = 0  # behind its last run
 
 
-@dataclass
+@dataclass(slots=True)
 class Run:
     """A piece of text that no block element interrupts."""
 
@@ -45,7 +45,7 @@ class Run:
     linked: int = 0  # of the words
 
 
-@dataclass
+@dataclass(slots=True)
 class Outline:
     """The runs of a page and their boxes, both in the order of the page."""
 
@@ -59,59 +59,63 @@ class _Walk:
         self.runs: list[Run] = []
         self.open = [0]
         self.links = 0
-        self.parts: list[tuple[Slot, str, bool]] = []
+        self.slots: list[Slot] = []
+        self.texts: list[str] = []
+        self.linked: list[str] = []
 
-    def say(self, element: lxml.html.HtmlElement, which: str) -> None:
-        text = getattr(element, which)
+    def say(self, element: lxml.html.HtmlElement, which: str, text: str | None) -> None:
         if text:
-            self.parts.append(((element, which), text, self.links > 0))
+            self.slots.append((element, which))
+            self.texts.append(text)
+            if self.links:
+                self.linked.append(text)
 
     def flush(self) -> None:
         """Close the present run; white space alone is none."""
-        text = "".join(part for _, part, _ in self.parts)
-        words = len(WORD.findall(text))
+        if not self.texts:
+            return
+        text = "".join(self.texts)
+        words = 0 if text.isspace() else len(WORD.findall(text))
         if words:
-            linked = len(WORD.findall(" ".join(part for _, part, in_link in self.parts if in_link)))
-            slots = [slot for slot, _, _ in self.parts]
-            self.runs.append(Run(self.open[-1], slots, " ".join(text.split()), words, min(linked, words)))
-        self.parts = []
+            linked = len(WORD.findall(" ".join(self.linked))) if self.linked else 0
+            self.runs.append(Run(self.open[-1], self.slots, " ".join(text.split()), words, min(linked, words)))
+        self.slots, self.texts, self.linked = [], [], []
 
-    def enter(self, element: lxml.html.HtmlElement) -> None:
-        if element.tag in BLOCKS:
+    def enter(self, element: lxml.html.HtmlElement, tag: str) -> None:
+        if tag in BLOCKS:
             self.flush()
             self.boxes.append(Box(element, self.open[-1], len(self.runs)))
             self.open.append(len(self.boxes) - 1)
-        self.links += element.tag == "a"
-        self.say(element, "text")
+        elif tag == "a":
+            self.links += 1
+        self.say(element, "text", element.text)
 
-    def leave(self, element: lxml.html.HtmlElement) -> None:
-        if element.tag in BLOCKS:
+    def leave(self, element: lxml.html.HtmlElement, tag: str) -> None:
+        if tag in BLOCKS:
             self.flush()
             self.boxes[self.open.pop()].end = len(self.runs)
-        self.links -= element.tag == "a"
-        self.say(element, "tail")
+        elif tag == "a":
+            self.links -= 1
+        self.say(element, "tail", element.tail)
 
 
 def outline(body: lxml.html.HtmlElement) -> Outline:
     """The outline of a body; what is never read, such as scripts, is left out."""
     walk = _Walk(body)
-    walk.say(body, "text")
+    walk.say(body, "text", body.text)
     steps = etree.iterwalk(body, events=("start", "end", "comment", "pi"))
-    skipped = None
     for event, element in steps:
+        tag = element.tag
         if element is body:
             continue
-        if event in ("comment", "pi"):
-            walk.say(element, "tail")
-        elif event == "start" and element.tag in UNREAD:
+        if event == "start" and tag in UNREAD:
             steps.skip_subtree()
-            skipped = element
         elif event == "start":
-            walk.enter(element)
-        elif element is skipped:
-            walk.say(element, "tail")
-        else:
-            walk.leave(element)
+            walk.enter(element, tag)
+        elif event == "end" and tag not in UNREAD:
+            walk.leave(element, tag)
+        else:  # the end of what is not read
+            walk.say(element, "tail", element.tail)
     walk.flush()
     walk.boxes[0].end = len(walk.runs)
     return Outline(walk.boxes, walk.runs)

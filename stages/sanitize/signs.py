@@ -62,6 +62,8 @@ PHRASES = re.compile(
 SPLIT = re.compile(r"[^A-Za-z]+|(?<=[a-z])(?=[A-Z])")
 PATTERNS = [re.compile(pattern) for pattern in GROUPS.values()]
 BITS = (*GROUPS, *(f"in_{tag}" for tag in WITHIN), *(f"role_{role}" for role in ROLES), "concealed")
+BIT_OF_TAG = {tag: 1 << BITS.index(f"in_{tag}") for tag in WITHIN}
+BIT_OF_ROLE = {role: 1 << BITS.index(f"role_{role}") for role in ROLES}
 LEVELS = (0, 1, 2, 3, 5)  # how far up the boxes are looked at
 NEAR = (-2, -1, 1, 2)
 WINDOWS = (3, 8)
@@ -83,20 +85,14 @@ def groups_of(marks: str) -> int:
 
 def _own_bits(element: lxml.html.HtmlElement) -> tuple[int, int]:
     """The groups of an element's names, and all bits that hold for what is inside of it."""
-    attributes = element.attrib
-    named = groups_of(f"{attributes.get('class', '')} {attributes.get('id', '')}") if attributes else 0
-    bits = named
-    if element.tag in WITHIN:
-        bits |= 1 << (len(GROUPS) + WITHIN.index(element.tag))
-    if attributes:
-        role = attributes.get("role")
-        if role in ROLES:
-            bits |= 1 << (len(GROUPS) + len(WITHIN) + ROLES.index(role))
-        hidden = (
-            "hidden" in attributes or attributes.get("aria-hidden") == "true" or HIDDEN.search(attributes.get("style") or "")
-        )
-        if hidden:
-            bits |= 1 << (len(BITS) - 1)
+    bits = BIT_OF_TAG.get(element.tag, 0)
+    attributes = dict(element.items())
+    if not attributes:
+        return 0, bits
+    named = groups_of(f"{attributes.get('class', '')} {attributes.get('id', '')}")
+    bits |= named | BIT_OF_ROLE.get(attributes.get("role", ""), 0)
+    if "hidden" in attributes or attributes.get("aria-hidden") == "true" or HIDDEN.search(attributes.get("style", "")):
+        bits |= 1 << (len(BITS) - 1)
     return named, bits
 
 
@@ -150,20 +146,20 @@ def _of_text(page: Outline, words: np.ndarray, share: np.ndarray) -> list[np.nda
 
 def _of_place(page: Outline) -> list[np.ndarray]:
     n, boxes = len(page.runs), page.boxes
-    depth, repeated = np.zeros(len(boxes)), np.zeros(len(boxes))
     kind = [(box.parent, box.element.tag, box.element.get("class")) for box in boxes]
     alike = Counter(kind)
-    for index, box in enumerate(boxes[1:], 1):
-        depth[index] = depth[box.parent] + 1
-        repeated[index] = max(repeated[box.parent], alike[kind[index]] if alike[kind[index]] > 2 and box.end > box.first else 0)
+    depths, times = [0], [0]
+    for box, count in zip(boxes[1:], (alike[each] for each in kind[1:]), strict=True):
+        depths.append(depths[box.parent] + 1)
+        times.append(max(times[box.parent], count if count > 2 and box.end > box.first else 0))
     owner = np.array([run.box for run in page.runs])
     above = np.array([max(boxes[index].parent, 0) for index in owner])
     place = np.arange(n)
     h1 = next((i for i, run in enumerate(page.runs) if boxes[run.box].element.tag == "h1"), None)
     far = np.minimum(40, abs(place - h1)) / 40 if h1 is not None else np.full(n, 0.5)
     before, after = (place < h1, place >= h1) if h1 is not None else (np.zeros(n), np.zeros(n))
-    times = repeated[above]
-    return [depth[owner] / 30, place / n, place / n < 0.1, place / n > 0.9, before, after, far, np.log1p(times) / 4, times >= 4]
+    depth, repeated = np.array(depths)[owner], np.array(times)[above]
+    return [depth / 30, place / n, place / n < 0.1, place / n > 0.9, before, after, far, np.log1p(repeated) / 4, repeated >= 4]
 
 
 def _of_neighbours(words: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
@@ -177,19 +173,21 @@ def _of_neighbours(words: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
 
 
 def _of_tags(page: Outline) -> list[np.ndarray]:
-    tags = np.array([page.boxes[run.box].element.tag for run in page.runs])
-    return [tags == tag for tag in TAGS]
+    place = {tag: index for index, tag in enumerate(TAGS)}
+    tags = np.array([place.get(page.boxes[run.box].element.tag, -1) for run in page.runs])
+    return [tags == index for index in range(len(TAGS))]
 
 
 def _of_names(page: Outline) -> list[np.ndarray]:
     """Bits of all boxes around a run but the body, and the groups of the one that holds it."""
-    around, own = np.zeros(len(page.boxes), np.uint64), np.zeros(len(page.boxes), np.uint64)
-    for index, box in enumerate(page.boxes[1:], 1):
+    around, own = [0], [0]
+    for box in page.boxes[1:]:
         named, bits = _own_bits(box.element)
-        own[index] = named
-        around[index] = int(around[box.parent]) | bits
-    owner = np.array([run.box for run in page.runs])
-    return [*_unpacked(around[owner], len(BITS)), *_unpacked(own[owner], len(GROUPS))]
+        own.append(named)
+        around.append(around[box.parent] | bits)
+    owner = [run.box for run in page.runs]
+    all_bits, groups = (np.array([bits[box] for box in owner], np.uint64) for bits in (around, own))
+    return [*_unpacked(all_bits, len(BITS)), *_unpacked(groups, len(GROUPS))]
 
 
 def _unpacked(bits: np.ndarray, count: int) -> list[np.ndarray]:

@@ -59,7 +59,8 @@ def repair_unicode(text: str) -> str:
 def _repair_once(text: str) -> str:
     text = LINE_END.sub("\n", SOFT_HYPHEN.sub("", mend_marked(SURROGATE.sub("\ufffd", text))))
     lines = (_unscrambled(line) for line in PAGE_END.sub("\n\n", text).split("\n"))
-    text = SPACE.sub(" ", outside_code("\n".join(lines), _without_entities))
+    text = "\n".join(lines)
+    text = SPACE.sub(" ", outside_code(text, _without_entities) if "&" in text else text)
     text = TAGS.sub(lambda found: found.group(1) or "", CONTROL.sub("", INVISIBLE.sub("", text)))
     text = JOINERS.sub(lambda found: found.group(1) or "", text)
     return unicodedata.normalize("NFC", text if RIGHT_TO_LEFT.search(text) else MARKS.sub("", text))
@@ -72,7 +73,7 @@ def _unscrambled(line: str) -> str:
 
 def _without_entities(prose: str) -> str:
     """Entities that are no ASCII character as that character: `&lt;` and `&amp;` may be what the text speaks of."""
-    return ENTITY.sub(_character, prose) if "&" in prose else prose
+    return ENTITY.sub(_character, prose)
 
 
 def _character(found: re.Match[str]) -> str:

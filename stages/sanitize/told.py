@@ -12,6 +12,7 @@ import numpy as np
 
 from stages.sanitize.outline import Run
 
+WORD = re.compile(r"\w+")
 SHINGLE = 3  # words
 SHORT = 3  # words of a run that may stand anywhere in a text by chance
 AROUND = 3  # runs on either side that decide about such a one
@@ -21,7 +22,7 @@ Words = list[str]
 
 def words_of(text: str) -> Words:
     """The lower-case words of a text."""
-    return re.findall(r"\w+", text.lower())
+    return WORD.findall(text.lower())
 
 
 def _shingles(words: Words) -> set[tuple[str, ...]]:
@@ -36,11 +37,11 @@ def told(runs: list[Run], text: str) -> np.ndarray:
     line or a cell of the text, or stand among others that are in it.
     """
     words = words_of(text)
-    whole, left = f" {' '.join(words)} ", _shingles(words)
+    whole, left, known = f" {' '.join(words)} ", _shingles(words), set(words)
     lines = {" ".join(words_of(line)) for line in re.split(r"[\n|]", text)}
     own = [words_of(run.text) for run in runs]
     joined = [" ".join(each) for each in own]
-    exact = np.array([f" {each} " in whole for each in joined], bool)
+    exact = np.array([known.issuperset(each) and f" {line} " in whole for each, line in zip(own, joined, strict=True)], bool)
     doubtful = exact & np.array([len(each) <= SHORT and line not in lines for each, line in zip(own, joined, strict=True)])
     found = _once(exact & ~doubtful, joined, whole)
     for n in np.flatnonzero(found):
