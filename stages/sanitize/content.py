@@ -107,13 +107,23 @@ def _article(tree: Element, page: Outline) -> np.ndarray:
     texts = [[(element, which, getattr(element, which)) for element, which in run.slots] for run in leading]
     for run in leading:
         _blank(run)
-    for element in list(tree.iter(*UNREAD - {"head"})):
-        if "ld+json" not in (element.get("type") or ""):  # trafilatura's last resort
-            element.clear(keep_tail=True)  # the rest it would copy several times before it drops it: a sixth of its time
+    _drop_unread(tree, page)
     text = trafilatura.extract(tree, include_comments=False, include_tables=True, deduplicate=False)
     for element, which, before in (slot for slots in texts for slot in slots):
         setattr(element, which, before)
     return told(page.runs, text or "") & ~away
+
+
+def _drop_unread(tree: Element, page: Outline) -> None:
+    """Drop what trafilatura would copy several times before it drops it, a quarter of its time; its last resort stays."""
+    held = {element for run in page.runs for element, which in run.slots if which == "tail"}
+    for element in list(tree.iter(*UNREAD - {"head"})):
+        if "ld+json" in (element.get("type") or ""):
+            continue
+        if element in held or element.getparent() is None:
+            element.clear(keep_tail=True)
+        else:
+            element.getparent().remove(element)
 
 
 def _leads_away(page: Outline, run: Run) -> bool:
