@@ -68,13 +68,15 @@ class Counts:
         frequent = self._slots[paragraphs % np.uint64(SLOTS)] >= self._section.min_documents
         self._exact.update(paragraphs[frequent].tolist())
 
-    def without(self, text: str, collection: str | None) -> tuple[str, list[str]]:
-        """A text without boilerplate, and notes on what went: in how many documents it stands."""
+    def without(self, text: str, collection: str | None, paragraphs: list[int]) -> tuple[str, list[str]]:
+        """A text without boilerplate, and notes on what went: in how many documents it stands; `paragraphs` are its hashes."""
         name = collection or ""
         least = max(self._section.min_documents, self._section.min_share * self._documents[name])
+        if not any(self._exact[paragraph] >= least for paragraph in paragraphs):
+            return text, []
         kept, notes = [], []
         for block, prose in _blocks(text):
-            count = self._exact[_hash(block, name)] if prose and self._exact else 0
+            count = self._exact[_hash(block, name)] if prose else 0
             if count >= least:
                 notes.append(f"{len(block)} characters that stand in {count} documents")
             else:

@@ -51,15 +51,17 @@ class Trees:
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """The probability of each row of `signs`."""
-        at = np.tile(self.roots, (len(rows), 1))
-        which, tree = np.nonzero(self.feature[at] >= 0)  # the ways that have not come to a leaf
-        while len(which):
-            node = at[which, tree]
-            node = np.where(rows[which, self.feature[node]] <= self.threshold[node], self.left[node], self.right[node])
-            at[which, tree] = node
-            inner = self.feature[node] >= 0
-            which, tree = which[inner], tree[inner]
-        return 1 / (1 + np.exp(-(self.value[at].sum(axis=1) + self.bias)))
+        cells = rows.ravel()
+        row = np.repeat(np.arange(len(rows)) * rows.shape[1], len(self.roots))
+        at = np.tile(self.roots, len(rows))
+        way = np.flatnonzero(self.feature[at] >= 0)  # those that have not come to a leaf
+        while len(way):
+            node = at[way]
+            is_left = cells[row[way] + self.feature[node]] <= self.threshold[node]
+            node = np.where(is_left, self.left[node], self.right[node])
+            at[way] = node
+            way = way[self.feature[node] >= 0]
+        return 1 / (1 + np.exp(-(self.value[at].reshape(len(rows), -1).sum(axis=1) + self.bias)))
 
 
 @cache

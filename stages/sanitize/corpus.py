@@ -133,7 +133,7 @@ def _why(corpus: Corpus, place: int, row: Row) -> tuple[str, str] | None:
 
 def _cleared(row: Row, counts: Counts, section: Sanitize) -> tuple[str, str] | None:
     """Take the boilerplate out of a row; why it is to be dropped then, if it is."""
-    text, notes = counts.without(row["text"], row["collection"]) if row["paragraphs"] else (row["text"], [])
+    text, notes = counts.without(row["text"], row["collection"], row["paragraphs"])
     if notes:
         step = {"step": "boilerplate", "chars_in": len(row["text"]), "chars_out": len(text), "notes": notes}
         row |= {"text": text, "steps": [*row["steps"], step]}

@@ -49,7 +49,7 @@ class _Copy:
     def take(self, element: Any, parent: Node) -> None:
         """Put an element below a node, its tail not included."""
         self._write(parent)
-        node = Node(element.tag, dict(element.attrib))
+        node = Node(element.tag, dict(element.items()))
         self._put(node, parent)
         inside = parent if element.tag in VOID else node
         if element.text:

@@ -18,7 +18,7 @@ def _cleared(texts: list[str], collections: list[str] | None = None) -> list[tup
         counts.estimate([name], paragraphs)
     for paragraphs in found:
         counts.count(paragraphs)
-    return [counts.without(text, name) for text, name in zip(texts, names, strict=True)]
+    return [counts.without(text, name, own.tolist()) for text, name, own in zip(texts, names, found, strict=True)]
 
 
 def _site(paragraph: str, pages: int = 4, others: int = 0) -> list[str]:

@@ -16,6 +16,7 @@ def _render(html: str) -> str:
         ("<h1>a</h1><h3>b</h3>", "# a\n\n### b"),
         ("<ul><li>a</li><li>b<ul><li>c</li></ul></li></ul>", "- a\n- b\n  - c"),
         ("<ol><li>a</li><li>b</li></ol>", "1. a\n2. b"),
+        ("<ul><li></li><li>a</li></ul>", "- a"),
         ("<table><tr><td>a</td><td>b</td></tr><tr><td>1</td><td>2</td></tr></table>", "| a | b |\n| --- | --- |\n| 1 | 2 |"),
         ("<table><tr><th>a</th></tr><tr><td>x|y</td></tr></table>", "| a |\n| --- |\n| x\\|y |"),
         ("<p>a <code>b_c</code> <a href='#'>d</a> <img src='x' alt='e'>*</p>", "a `b_c` d *"),
