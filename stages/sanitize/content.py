@@ -117,7 +117,10 @@ def _article(tree: Element, page: Outline) -> np.ndarray:
 
 
 def _drop_unread(tree: Element, page: Outline) -> None:
-    """Drop what trafilatura would copy several times before it drops it, a quarter of its time; its last resort stays."""
+    """Drop what trafilatura would copy several times before it drops it (only emptied, it took 9% longer).
+
+    Its last resort stays, JSON-LD; so do elements behind which the page goes on, without what they hold.
+    """
     held = {element for run in page.runs for element, which in run.slots if which == "tail"}
     for element in list(tree.iter(*UNREAD - {"head"})):
         if "ld+json" in (element.get("type") or ""):
