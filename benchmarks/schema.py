@@ -8,6 +8,7 @@ Needs the models of the first adapter that extracts, and data/examples/test.json
 import argparse
 import dataclasses
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from stages import params
@@ -33,17 +34,15 @@ def scored(model: Model, examples: list[Example], fields: list[str]) -> tuple[li
     return [sum(one[name] for one in found) / len(found) for name in SCORES], seconds
 
 
-def rows(loaded: Params, adapter: str, variants: list[str], examples: list[Example], models: Path) -> list[str]:
+def rows(loaded: Params, adapter: str, variants: list[str], examples: list[Example], models: Path) -> Iterator[str]:
     """A row of the table for every variant, free and constrained."""
-    made = []
     for variant in variants:
         for constrained in (False, True):
             model = open_model(loaded, variant, adapter, models, constrained, loaded.evaluate.slots)
             model = dataclasses.replace(model, max_new_tokens=loaded.evaluate.max_new_tokens)
             means, seconds = scored(model, examples, list(loaded.prepare.fields))
             how = "within the schema" if constrained else "free"
-            made.append(f"| {variant}, {how} | {' | '.join(f'{value:.3f}' for value in means)} | {seconds:.2f} |")
-    return made
+            yield f"| {variant}, {how} | {' | '.join(f'{value:.3f}' for value in means)} | {seconds:.2f} |"
 
 
 def main() -> None:
@@ -58,7 +57,8 @@ def main() -> None:
     adapter = next(name for name, section in loaded.adapters.items() if params.asked(section.tasks) == "extract")
     examples = chosen(arguments.data, ["extract"], arguments.examples)
     print(f"| {adapter}, n={len(examples)} | {' | '.join(SCORES)} | s an answer |\n|---|---|---|---|---|")
-    print("\n".join(rows(loaded, adapter, arguments.variants, examples, arguments.models)))
+    for row in rows(loaded, adapter, arguments.variants, examples, arguments.models):
+        print(row, flush=True)
 
 
 if __name__ == "__main__":
