@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from stages import checkpoint, params
 from stages.command import Failure
 from stages.params import AdapterTraining, Lora, Train
-from stages.train import backend, checkpoints, plan, rows, run
+from stages.train import backend, checkpoints, plan, rows, run, settings
 from stages.train.plan import announce
 from stages.train.run import fit, save
 from stages.train.trainer import LabelTrainer
@@ -249,7 +249,7 @@ def test_a_second_gpu_is_left_alone_where_nothing_is_launched(
     tiny: Path, tokens: Path, lora: Lora, section: AdapterTraining, machine: Train, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    made = run.settings
+    made = settings.settings
 
     def with_two(*arguments: Any) -> Any:
         told = made(*arguments)
