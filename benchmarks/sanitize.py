@@ -16,9 +16,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from datatrove.data import Document
@@ -32,6 +33,7 @@ from stages.params import NearDuplicates, Sanitize
 from stages.sanitize.records import record_of
 from stages.sanitize.steps import steps
 
+ROOT = Path(__file__).parent.parent
 PAGES = 600
 ROUNDS = 3
 SMALL, LARGE = 1_000, 20_000
@@ -100,17 +102,24 @@ def measured(command: list[str], folder: Path) -> tuple[float, float, str]:
     return time.perf_counter() - started, int(done.stdout) / 1024, done.stderr
 
 
+def write_params(folder: Path, change: Callable[[Any], None]) -> None:
+    """The repository's params.yaml, changed, in `folder`."""
+    yaml = YAML()
+    values = yaml.load(ROOT / "params.yaml")
+    change(values)
+    yaml.dump(values, folder / "params.yaml")
+
+
+def stage(name: str, *words: str) -> list[str]:
+    """The command line of a stage, for whatever folder it runs in."""
+    code = f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('stages.{name}', run_name='__main__')"
+    return [sys.executable, "-c", code, *words]
+
+
 def sanitized(store: Path, folder: Path, workers: int) -> tuple[float, float, str]:
     """One run of the stage with so many workers; `folder` holds its params.yaml, its cache and its result."""
-    root = Path(__file__).parent.parent
-    yaml = YAML()
-    values = yaml.load(root / "params.yaml")
-    values["sanitize"]["workers"] = workers
-    yaml.dump(values, folder / "params.yaml")
-    code = (
-        f"import sys; sys.path.insert(0, {str(root)!r}); import runpy; runpy.run_module('stages.sanitize', run_name='__main__')"
-    )
-    return measured([sys.executable, "-c", code, "--store", str(store), "--clean", "clean"], folder)
+    write_params(folder, lambda values: values["sanitize"].update(workers=workers))
+    return measured(stage("sanitize", "--store", str(store), "--clean", "clean"), folder)
 
 
 TRAFILATURA = """

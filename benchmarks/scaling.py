@@ -8,12 +8,10 @@ Each stage runs as DVC starts it, on pages with menus, tables and code (`benchma
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-from ruamel.yaml import YAML
+from benchmarks.sanitize import ROOT, measured, page, stage, write_params
 
-from benchmarks.sanitize import measured, page
-
-ROOT = Path(__file__).parent.parent
 MILLIONS = 100
 CORES = 2  # of the machine whose rates they are
 CORE_HOUR, TB_MONTH = 0.04, 23.0  # dollars; assumptions
@@ -30,22 +28,17 @@ def write_pages(folder: Path, count: int) -> None:
     (folder / "raw").mkdir()
     for number in range(count):
         (folder / "raw" / f"{number}.html").write_text(page(number), encoding="utf-8")
-    yaml = YAML()
-    values = yaml.load(ROOT / "params.yaml")
+    write_params(folder, _change)
+
+
+def _change(values: Any) -> None:
     values["ingest"]["sources"][0]["metadata"] = {"doc_type": "technical"}  # what `prepare` continues
     values["sanitize"]["cache_mb"] = 0
-    yaml.dump(values, folder / "params.yaml")
 
 
 def size_of(folder: Path) -> int:
     """The bytes of all files below a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def started(name: str, words: list[str]) -> list[str]:
-    """The command line of a stage, in whatever folder it runs."""
-    code = "import runpy, sys; sys.path.insert(0, sys.argv.pop(1)); runpy.run_module(sys.argv[0], run_name='__main__')"
-    return [sys.executable, "-c", f"import sys; sys.argv[0] = 'stages.{name}'; {code}", str(ROOT), *words]
 
 
 def main() -> None:
@@ -58,7 +51,7 @@ def main() -> None:
         write_pages(folder, count)
         print(f"{'raw':10}{'':17}{size_of(folder / 'raw') / count:13.0f}")
         for name, words in STAGES.items():
-            seconds, peak, _ = measured(started(name, words), folder)
+            seconds, peak, _ = measured(stage(name, *words), folder)
             each = size_of(folder / words[-1]) / count
             hours, terabytes = MILLIONS * 1e6 * CORES * seconds / count / 3600, MILLIONS * each / 1e6
             told = f"{name:10}{count / seconds:8.1f}{peak:9.0f}{each:13.0f}{'':21}{hours:12,.0f}{hours * CORE_HOUR:8,.0f}"

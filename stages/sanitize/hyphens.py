@@ -44,7 +44,7 @@ def is_compound(one: str, two: str, words: Counter[str]) -> bool:
 
 def mend_marked(text: str) -> str:
     """A text of a PDF with the words whole that its reader gives as `wai\\x02ted`."""
-    if not ("\x02" in text or "\ufffe" in text) or not MARKED.search(text):
+    if "\x02" not in text and "\ufffe" not in text:
         return text
     words = words_of(text)
     return MARKED.sub(lambda found: f"{found[1]}{'-' if is_compound(found[1], found[2], words) else ''}{found[2]}", text)

@@ -114,7 +114,7 @@ def outline(body: lxml.html.HtmlElement) -> Outline:
             walk.enter(element, tag)
         elif event == "end" and tag not in UNREAD:
             walk.leave(element, tag)
-        else:  # the end of what is not read
+        else:  # a comment, or the end of what is not read
             walk.say(element, "tail", element.tail)
     walk.flush()
     walk.boxes[0].end = len(walk.runs)

@@ -10,9 +10,8 @@ import re
 
 import numpy as np
 
-from stages.sanitize.outline import Run
+from stages.sanitize.outline import WORD, Run
 
-WORD = re.compile(r"\w+")
 SHINGLE = 3  # words
 SHORT = 3  # words of a run that may stand anywhere in a text by chance
 AROUND = 3  # runs on either side that decide about such a one
