@@ -168,7 +168,7 @@ def main() -> None:
         from stages.evaluate.models import opened  # seconds to import: neither the rules nor a list of failures need it
 
         model = opened(arguments.variant, arguments.adapter, arguments.models, limit, loaded.evaluate, loaded.prompt)
-        losses, probe = model.losses(found), model.probe(PROBE.read_text(encoding="utf-8"))
+        losses, probe = model.losses(found, PROBE.read_text(encoding="utf-8"))
         target_cut = model.n_target_cut(asked)
         given = model.replies(asked)  # last: the losses have shown how the answers begin
     replies = {item.example_id: reply for item, reply in zip(asked, given, strict=True)}

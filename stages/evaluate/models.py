@@ -28,12 +28,17 @@ class Examined:
         limits = self.max_seq_len, self.section.max_new_tokens
         return answers.ask(self.engine, self.prompter, tasks, inputs, *limits) if asked else []
 
-    def losses(self, found: list[Example]) -> list[Loss]:
-        """The loss on every example's target."""
+    def losses(self, found: list[Example], neutral: str) -> tuple[list[Loss], list[Loss]]:
+        """The loss on every example's target, and on each paragraph of a text, without the eos that no paragraph has.
+
+        Both are read at once: llama.cpp takes two seconds to start.
+        """
         rows = [self._rows(item) for item in found]
-        told = iter(self.engine.loss([row for parts in rows for row in parts]))
+        paragraphs = [part.strip() for part in neutral.split("\n\n") if part.strip()]
+        probe = [(self.prompter.start, ids[:-1]) for ids in self.prompter.encode_texts(paragraphs)]
+        told = iter(self.engine.loss([row for parts in rows for row in parts] + probe))
         of_parts = [[next(told) for _ in parts] for parts in rows]
-        return [(sum(nats for nats, _ in parts), sum(tokens for _, tokens in parts)) for parts in of_parts]
+        return [(sum(nats for nats, _ in parts), sum(tokens for _, tokens in parts)) for parts in of_parts], list(told)
 
     def _rows(self, item: Example) -> list[Row]:
         """Prompt and target as in training: continued text in portions behind its bos, so that nothing of it is cut."""
@@ -47,12 +52,6 @@ class Examined:
     def n_target_cut(self, asked: list[Example]) -> int:
         """How many tokens of the wanted answers the loss does not see, because they are longer than a row."""
         return sum(max(0, len(self.prompter.encode_target(item.target)) - self.max_seq_len) for item in asked)
-
-    def probe(self, text: str) -> list[Loss]:
-        """The loss on each paragraph of a text, without the eos that no paragraph has."""
-        paragraphs = [part for part in text.split("\n\n") if part.strip()]
-        texts = self.prompter.encode_texts([part.strip() for part in paragraphs])
-        return self.engine.loss([(self.prompter.start, ids[:-1]) for ids in texts])
 
 
 def opened(variant: str, adapter: str, models: Path, max_seq_len: int, section: Evaluate, prompt: Prompt) -> Examined:

@@ -26,7 +26,7 @@ def examined(models: Path, loaded: Params) -> Examined:
 
 def test_the_loss_on_a_text_longer_than_a_row_counts_all_of_it(examined: Examined) -> None:
     parts = portions(PARAGRAPHS, 128, examined.prompter)
-    (nats, tokens), (_, of_answer) = examined.losses([LONG, QUESTION])
+    ((nats, tokens), (_, of_answer)), _ = examined.losses([LONG, QUESTION], "")
     assert len(parts) == 3
     assert tokens == sum(len(part) - 1 for part in parts) > 128
     assert nats == pytest.approx(sum(nats for nats, _ in examined.engine.loss([([], part) for part in parts])), rel=1e-4)
@@ -49,8 +49,9 @@ def test_continued_text_and_the_probe_begin_with_bos_and_have_the_ids_of_trainin
         engine = Recording()
         prompter = Prompter(other, loaded.prompt)
         examined = Examined(engine, prompter, loaded.evaluate, 600)  # type: ignore[arg-type]
-        examined.losses([LONG])
-        examined.probe("The key is small.\n\nThe door is tall.")
+        (whole,), probe = examined.losses([LONG], "The key is small.\n\nThe door is tall.")
+        assert whole[0] == len(engine.rows) - 2  # a nat for each of its rows
+        assert [nats for nats, _ in probe] == [1.0, 1.0]
         assert {tuple(prompt) for prompt, _ in engine.rows} == {(other.bos_token_id,)}
         assert all(len(prompt) + len(target) <= 600 for prompt, target in engine.rows)
         assert [*engine.rows[-1][0], *engine.rows[-1][1]] == list(other("The door is tall.")["input_ids"])
@@ -60,4 +61,5 @@ def test_what_the_loss_does_not_see_of_long_answers_is_counted(examined: Examine
     long = Example("d-faq-1", "faq", ["d"], "d", "en", "Open?", PARAGRAPHS)
     whole = len(examined.prompter.encode_target(PARAGRAPHS))
     assert examined.n_target_cut([QUESTION, long]) == whole - 128
-    assert examined.losses([long])[0][1] == 128
+    ((_, seen),), _ = examined.losses([long], "")
+    assert seen == 128
