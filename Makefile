@@ -66,8 +66,7 @@ experiments: setup
 	  '^(?!Experiment$$|adapters\.|.*/products/q4_k_m\.json:(exact_match|mean_field_accuracy)$$|.*/products/adapter\.json:loss$$)'
 
 sweep: setup
-	dvc exp show --csv --hide-workspace > sweep.csv
-	python -m benchmarks.sweep --csv sweep.csv --out sweep.png
+	@python -m benchmarks.sweep --out sweep.png
 
 storage: tools
 	@python -m stages.storage start

@@ -124,38 +124,45 @@ def sanitized(store: Path, folder: Path, workers: int) -> tuple[float, float, st
 
 TRAFILATURA = """
 import sys, trafilatura, pyarrow.parquet as pq
+from multiprocessing import get_context
 from pathlib import Path
-for path in sorted(Path(sys.argv[1]).glob("documents-*.parquet")):
+
+def extract(path):
     for batch in pq.ParquetFile(path).iter_batches(batch_size=16, columns=["content"]):
         for content in batch.column(0).to_pylist():
             trafilatura.extract(content)
+
+paths = sorted(Path(sys.argv[1]).glob("documents-*.parquet"))
+if sys.argv[2] == "1":
+    list(map(extract, paths))
+else:
+    with get_context("fork").Pool(int(sys.argv[2])) as pool:
+        pool.map(extract, paths, chunksize=1)
 """
+CASES = [("trafilatura.extract", 1), ("trafilatura.extract", 2), ("sanitize", 1), ("sanitize", 2)]
 
 
 def speed(folder: Path | None) -> None:
-    """Bare trafilatura, one process, two workers, in turn."""
+    """Bare trafilatura and the stage, with one process and with two, in turn; what two of the first gain is the limit."""
     contents = list(pages_of(folder)) if folder else [page(number).encode() for number in range(PAGES)]
     size = sum(map(len, contents)) / 1e6
-    times: dict[str, list[float]] = {}
-    memory: dict[str, float] = {}
+    best: dict[tuple[str, int], float] = {}
+    memory: dict[tuple[str, int], float] = {}
     with tempfile.TemporaryDirectory() as name:
         store = write_store(Path(name) / "store", contents, "text/html")
-        for _ in range(ROUNDS):
-            for case in ("trafilatura.extract", "one process", "two workers"):
-                work = Path(tempfile.mkdtemp(dir=name))
-                if case == "trafilatura.extract":
-                    seconds, peak, _ = measured([sys.executable, "-c", TRAFILATURA, str(store)], work)
-                else:
-                    seconds, peak, _ = sanitized(store, work, 1 if case == "one process" else 2)
-                times.setdefault(case, []).append(seconds)
-                memory[case] = max(peak, memory.get(case, 0))
-    bare = min(times["trafilatura.extract"])
-    print(f"{len(contents)} pages, {size:.1f} MB; best of {ROUNDS}; whole processes, start included")
-    for case, seconds in times.items():
-        best = min(seconds)
-        rate = f"{len(contents) / best:6.1f} pages/s {size / best:5.2f} MB/s"
-        print(f"{case:20} {best:6.1f} s {rate}  x{best / bare:4.2f}  {memory[case]:5.0f} MB")
-    print(f"two workers are {min(times['one process']) / min(times['two workers']):.2f} times as fast as one process")
+        for case in CASES * ROUNDS:
+            work = Path(tempfile.mkdtemp(dir=name))
+            if case[0] == "sanitize":
+                seconds, peak, _ = sanitized(store, work, case[1])
+            else:
+                seconds, peak, _ = measured([sys.executable, "-c", TRAFILATURA, str(store), str(case[1])], work)
+            best[case] = min(seconds, best.get(case, seconds))
+            memory[case] = max(peak, memory.get(case, 0))
+    print(f"{len(contents)} pages, {size:.1f} MB; best of {ROUNDS}; whole processes, start included; peak of the largest")
+    for case, seconds in best.items():
+        rate = f"{len(contents) / seconds:6.1f} pages/s {size / seconds:5.2f} MB/s  x{seconds / best[CASES[0]]:4.2f}"
+        gained = f"  {best[case[0], 1] / seconds:4.2f} times as fast as one" if case[1] > 1 else ""
+        print(f"{case[0]:20} {case[1]} {seconds:6.1f} s {rate}  {memory[case]:5.0f} MB{gained}")
 
 
 def texts(count: int) -> Iterator[bytes]:

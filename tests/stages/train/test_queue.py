@@ -1,16 +1,15 @@
 """A sweep as docs/experiments.md tells it: two trainings in DVC's queue, side by side in one table, the work tree untouched."""
 
-import io
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
-from benchmarks.sweep import runs
+from benchmarks.sweep import experiments, runs
+from stages.command import Failure
 from tests.conftest import ROOT
 
 DVC_YAML = """\
@@ -22,7 +21,6 @@ stages:
     params: [train, adapters.products.lora, adapters.products.train]
     deps: [data/tokens/products, models/base, stages/train]
     outs: [models/adapters/products]
-metrics: [models/adapters/products/training.json]
 """
 RATES = [0.0005, 0.002]
 
@@ -55,13 +53,15 @@ def repository(place: Path, tiny: Path, tokens: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_two_queued_runs(repository: Path) -> None:
+def test_two_queued_runs(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = ",".join(map(str, RATES))
     run(repository, "dvc", "exp", "run", "--queue", "-S", f"adapters.products.train.learning_rate={rates}")
     assert run(repository, "dvc", "queue", "status").count("Queued") == 2
+    monkeypatch.chdir(repository)
+    with pytest.raises(Failure, match="this commit has no finished experiment"):
+        experiments("products")
     run(repository, "dvc", "exp", "run", "--run-all")
-    table = pd.read_csv(io.StringIO(run(repository, "dvc", "exp", "show", "--csv", "--hide-workspace")))
-    found = runs(table, "products.train.learning_rate", "products.lora.r", "train_loss")
+    found = runs(experiments("products"), "products.train.learning_rate", "products.lora.r", "training.json:train_loss")
     assert found["x"].tolist() == RATES
     assert found["score"].nunique() == 2
     assert run(repository, "git", "status", "--porcelain") == ""
