@@ -35,7 +35,8 @@ def experiments(adapter: str) -> pd.DataFrame:
     Raises:
         Failure: none is finished.
     """
-    finished = [row for row in dvc.api.exp_show() if row["Experiment"] and not row["State"]]  # else Queued, Running, Failed
+    shown = [row for row in dvc.api.exp_show() if row["Experiment"]]
+    finished = [row for row in shown if row["State"] in (None, "Success")]  # the queue has Queued, Running and Failed too
     rows = [{**row, **_training(str(row["rev"]), adapter)} for row in finished]
     if not rows:
         raise Failure(f"sweep: this commit has no finished experiment; {REMEDY}")
