@@ -62,8 +62,7 @@ class LabelTrainer(SFTTrainer):
                 total = self._cores.loss(lambda rows: self._summed(model, rows)[0], inputs, trained)
             else:
                 total, outputs = self._summed(model, inputs)
-        labelled = (inputs["labels"][:, 1:] != IGNORED).sum()
-        loss = total / (num_items_in_batch if num_items_in_batch is not None else labelled)
+        loss = total / ((inputs["labels"][:, 1:] != IGNORED).sum() if num_items_in_batch is None else num_items_in_batch)
         if num_items_in_batch is not None and self.args.world_size > 1:
             loss = loss * self.args.world_size  # the labels are those of all processes, and gradients are averaged over them
         if not torch.isfinite(loss):
