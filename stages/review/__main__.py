@@ -41,12 +41,12 @@ def main() -> None:
     arguments = parser.parse_args()
     loaded = params.load()
     text, failed, written = review(arguments.base, arguments.pictures, loaded.review, loaded.evaluate.intervals)
-    if arguments.out:
-        arguments.out.write_text(text, encoding="utf-8")
-    else:
+    for path, content in ((arguments.out, text), (arguments.page, written)):
+        if path:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+    if not arguments.out:
         print(text, end="")
-    if arguments.page:
-        arguments.page.write_text(written, encoding="utf-8")
     for line in failed:
         print(f"gate failed: {line}", file=sys.stderr)
     if failed:

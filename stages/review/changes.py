@@ -30,7 +30,7 @@ class Change:
     key: str
     before: float | None
     after: float | None
-    verdict: str  # better, worse, within noise, changed, new, gone
+    verdict: str  # better, worse, within noise, changed, not a number, new, gone
     pair: Pair | None = None
 
 
@@ -43,14 +43,16 @@ def changes(base: Snapshot, head: Snapshot, section: Intervals, significance: fl
         if one is None or other is None:
             found.append(Change(key, one, other, "new" if one is None else "gone"))
         elif one != other and not (math.isnan(one) and math.isnan(other)):
-            pair = paired(base, head, key, section)
+            pair = paired(base, head, key, section) if math.isfinite(other - one) else None
             found.append(Change(key, one, other, _verdict(base, head, key, other - one, pair, significance), pair))
     return found
 
 
 def _verdict(base: Snapshot, head: Snapshot, key: str, difference: float, pair: Pair | None, significance: float) -> str:
     sign = direction(key)
-    if not sign or math.isnan(difference):
+    if not math.isfinite(numbers(head)[key]):
+        return "not a number"
+    if not sign or not math.isfinite(difference):
         return "changed"
     noise = noise_of(base, head, key)
     if pair is not None and pair.p > significance:
@@ -91,7 +93,7 @@ def paired(base: Snapshot, head: Snapshot, key: str, section: Intervals) -> Pair
     sides = []
     for snapshot in (base, head):
         values = outcome(snapshot.metrics.get("outcomes", {}).get(adapter, {}), variant, score)
-        if values is None or not _adds_up(values, numbers(snapshot)[key], score):
+        if values is None or not adds_up(values, numbers(snapshot)[key], score):
             return None
         sides.append(values)
     shared = sides[0].index.intersection(sides[1].index)
@@ -116,6 +118,6 @@ def outcome(packed: dict[str, Any], variant: str, score: str) -> pd.Series | Non
     return pd.Series(values) if values else None
 
 
-def _adds_up(values: pd.Series, score: float, name: str) -> bool:
+def adds_up(values: pd.Series, score: float, name: str) -> bool:
     """Whether the outcomes are those of the published score; losses weigh examples by their tokens, so not checked."""
     return name in ("loss", "probe_loss") or abs(float(values.mean()) - score) <= (COARSE if len(values) <= FEW else ROUNDING)

@@ -14,8 +14,8 @@ import pytest
 
 from stages import command
 from stages.review.__main__ import main
-from stages.review.changes import _adds_up, outcome
-from stages.review.markdown import table
+from stages.review.cells import table
+from stages.review.changes import adds_up, outcome
 from tests.stages.review.repository import commit, git, outcomes, publish
 
 BEFORE = {"price": [3, 4], "name": [50]}
@@ -119,8 +119,31 @@ def test_outcomes_of_another_run_are_not_believed(root: Path) -> None:
     kept = (root / "metrics/outcomes.json").read_bytes()
     publish(root, {"adapter": outcomes({}), "q4_k_m": outcomes({**BEFORE, "price": [3, 4, 5]})})
     (root / "metrics/outcomes.json").write_bytes(kept)
-    row = _row(_review(root).stdout, "products · q4_k_m · field_accuracy · price")
-    assert row[2:] == ["-0.01", "–", "–", "within noise"]
+    done = _review(root)
+    row = _row(done.stdout, "products · q4_k_m · field_accuracy · price")
+    assert row[2:] == ["-0.01", "–", "–", "❌ gate, within noise"]
+    said = "is 0.97, but 0.98 over its examples in metrics/outcomes.json: `dvc repro -f -s report` writes both"
+    assert f"gate failed: `scores.products.q4_k_m.field_accuracy.price` {said}" in done.stderr.splitlines()
+
+
+def test_the_worst_comes_first_and_what_is_new_is_folded(root: Path) -> None:
+    worse, lower = outcomes({"name": list(range(8))}, loss=0.02), outcomes({**BEFORE, "price": [3, 4, 20, 40, 60]})
+    publish(root, {"adapter": worse, "q4_k_m": lower, "f16": outcomes({}), "base": outcomes({})})
+    text = _review(root).stdout
+    assert "5 scores worse, 0 better, 3 changed within noise, 24 new." in text
+    names = [
+        line.split("|")[1].strip() for line in text.partition("<details>")[0].splitlines() if line.startswith("| products")
+    ]
+    assert names == [
+        "products · adapter · field_accuracy · name",  # these two break a gate
+        "products · q4_k_m · field_accuracy · price",
+        "products · adapter · exact_match",
+        "products · adapter · loss",
+        "products · adapter · mean_field_accuracy",
+        "products · adapter · perplexity",
+    ]
+    folded = text.partition("<summary>24 new</summary>")[2]
+    assert "| products · f16 · exact_match | – | 1 |" in folded
 
 
 def test_a_better_score_is_called_so(root: Path) -> None:
@@ -136,7 +159,8 @@ def test_a_better_score_is_called_so(root: Path) -> None:
 def test_loss_is_paired_too(root: Path) -> None:
     publish(root, {"adapter": outcomes({}, loss=0.0102), "q4_k_m": outcomes(BEFORE)})
     row = _row(_review(root).stdout, "products · adapter · loss")
-    assert row[3:] == ["100 / 0 of 100", "0.001", "🔴 worse"] or row[-1] == "🔴 worse"
+    assert row[3] == "100 / 0 of 100"  # a loss is worse where it rose
+    assert row[-1] == "🔴 worse"
 
 
 def test_perplexity_is_judged_as_its_loss(root: Path) -> None:
@@ -154,7 +178,7 @@ def test_perplexity_is_judged_as_its_loss(root: Path) -> None:
 def test_what_is_forgotten_is_judged_by_the_paragraphs(root: Path) -> None:
     publish(root, {"adapter": outcomes({}), "q4_k_m": outcomes(BEFORE)}, neutral=30.5)
     row = _row(_review(root).stdout, "products · adapter · probe_loss")
-    assert row[3] == "12 / 0 of 12" or row[3] == "0 / 12 of 12"
+    assert row[3] == "12 / 0 of 12"
     assert row[-1] == "🔴 worse"  # the two intervals cover the difference many times
 
 
@@ -162,8 +186,8 @@ def test_few_examples_are_paired_too() -> None:
     seven = {"variants": ["base"], "scores": ["exact_match"], "right": {f"g/{i}": str(int(i < 1)) for i in range(7)}}
     values = outcome(seven, "base", "exact_match")
     assert values is not None
-    assert _adds_up(values, 0.14, "exact_match")  # 1/7, with the two digits that 7 examples support
-    assert not _adds_up(values, 0.2, "exact_match")
+    assert adds_up(values, 0.14, "exact_match")  # 1/7, with the two digits that 7 examples support
+    assert not adds_up(values, 0.2, "exact_match")
 
 
 def _edit(root: Path, change: Any) -> None:
@@ -180,7 +204,8 @@ def _edit(root: Path, change: Any) -> None:
             lambda row: row.pop("exact_match"),
             "`scores.products.q4_k_m.exact_match` was 0.97 and is gone: a metric may not disappear",
         ),
-        (lambda row: row.clear(), "`scores.products.q4_k_m.n` was 100 and is gone"),
+        (lambda row: row.clear(), "- ❌ `scores.products.q4_k_m` held 12 metrics and is gone: a metric may not disappear\n"),
+        (lambda row: row.pop("field_accuracy"), "`scores.products.q4_k_m.field_accuracy` held 2 metrics and is gone"),
         (lambda row: row.update(exact_match=float("nan")), "`scores.products.q4_k_m.exact_match` is nan: not a number"),
         (lambda row: row.update(exact_match=None), "`scores.products.q4_k_m.exact_match` is nan: not a number"),
         (lambda row: row.update(loss=float("inf")), "`scores.products.q4_k_m.loss` is inf: not a number"),
@@ -193,6 +218,44 @@ def test_what_fails(root: Path, change: Any, line: str) -> None:
     assert done.returncode == 1
     assert line in done.stdout
     assert done.stderr.startswith("gate failed: ")
+
+
+def test_no_test_of_a_number_that_is_none(root: Path) -> None:
+    _edit(root, lambda row: row.update(loss=float("nan")))
+    row = _row(_review(root).stdout, "products · q4_k_m · loss")
+    assert row == ["0.0395", "nan", "–", "–", "–", "❌ gate, not a number"]
+
+
+def test_a_variant_that_is_gone_is_one_line_and_its_scores_are_folded(root: Path) -> None:
+    publish(root, {"adapter": outcomes({})})
+    (root / SHOWN).unlink()
+    done = _review(root)
+    assert [line for line in done.stderr.splitlines() if "is gone" in line] == [
+        "gate failed: `scores.products.q4_k_m` held 12 metrics and is gone: a metric may not disappear"
+    ]
+    assert "<summary>11 gone</summary>" in done.stdout  # the twelfth is named by a gate of its own
+
+
+def test_a_change_that_sets_its_own_gates_is_called_so(root: Path) -> None:
+    assert "sets its own gates" not in _review(root).stdout
+    path = root / "params.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("drop, value: 0.02", "drop, value: 0.2"), encoding="utf-8")
+    done = _review(root)
+    assert done.returncode == 0, done.stderr
+    assert "**This change sets its own gates**" in done.stdout.partition("### Scores")[0]
+    assert _row(done.stdout, "`review.gates: drop of scores.*.field_accuracy.*`") == ["`0.02`", "`0.2`"]
+    assert done.stdout.count("review.gates") == 1
+
+
+def test_what_no_test_judges_has_no_colour(root: Path) -> None:
+    tables = {"adapter": outcomes({}), "q4_k_m": outcomes(BEFORE)}
+    publish(root, tables, train={"products": {"steps": 284, "tokens": 247537, "train_loss": 0.5}})
+    commit(root, "Losses")
+    publish(root, tables, train={"products": {"steps": 284, "tokens": 1247037, "train_loss": 0.6}})
+    text = _review(root).stdout
+    assert _row(text, "train · products · train_loss") == ["0.5", "0.6", "+0.1", "worse"]
+    assert _row(text, "train · products · tokens") == ["247,537", "1,247,037", "+999,500", ""]
+    assert "### Training, merge and files\n\nOne run on each side" in text
 
 
 SHOWN = "metrics/scores/products/q4_k_m.json"  # what `dvc metrics show` reads
@@ -269,14 +332,15 @@ def test_data_parameters_and_plots_are_named(root: Path) -> None:
     path.write_text(
         path.read_text(encoding="utf-8").replace("learning_rate: 1.0e-3", "learning_rate: 2.0e-3"), encoding="utf-8"
     )
-    done = _review(root, "--pictures", "https://example.org/raw", "--page", "review.html", "--out", "review.md")
+    words = ("--page", "review/review.html", "--out", "review/review.md")  # into a folder that is not there
+    done = _review(root, "--pictures", "https://example.org/raw", *words)
     assert done.returncode == 0, done.stderr
-    text = (root / "review.md").read_text(encoding="utf-8")
+    text = (root / "review/review.md").read_text(encoding="utf-8")
     assert "- changed: `data/raw/a.json`\n- changed: `data/raw/prix réels.json`\n- added: `data/raw/été.json`" in text
     assert _row(text, "`adapters.products.train.learning_rate`") == ["`0.001`", "`0.002`"]
     base = git(root, "rev-parse", "main")
     assert f"![{base[:9]}](https://example.org/raw/{base}/metrics/plots/products.png) | in review.html" in text
-    page = (root / "review.html").read_text(encoding="utf-8")
+    page = (root / "review/review.html").read_text(encoding="utf-8")
     assert page.count("data:image/png;base64,") == 2
     assert "https://" not in page
 
