@@ -150,7 +150,8 @@ def test_a_stale_lock_runs_what_changed_and_fails(clone: Path) -> None:
     done = _run(clone, ".ci/review", "origin/main")
     assert done.returncode == 1
     assert _runs(clone) == ["ran products", "ran report"]  # the other adapter is pulled
-    assert "Ran again for this review: train@products, report." in done.stdout
+    note = "> ❌ **dvc.lock does not match the tree.** Ran again for this review: train@products, report."
+    assert (clone / "review/review.md").read_text(encoding="utf-8").startswith(note)  # before "All gates passed"
     assert "| products · q4_k_m · exact_match | 1 | 0.99 |" in done.stdout
     git(clone, "checkout", "-q", ".")
     git(clone, "apply", "review/results.patch")
