@@ -182,6 +182,16 @@ def test_what_is_forgotten_is_judged_by_the_paragraphs(root: Path) -> None:
     assert row[-1] == "🔴 worse"  # the two intervals cover the difference many times
 
 
+def test_other_examples_are_no_verdict_on_the_shared_ones(root: Path) -> None:
+    publish(root, {"adapter": outcomes({"name": list(range(60, 70))}), "q4_k_m": outcomes(BEFORE)})
+    commit(root, "Ten wrong")
+    harder = outcomes({"name": list(range(40))})  # of them 60 are asked for the first time, the shared 40 are right now
+    harder["example_id"] = [f"new-{name}" if i < 60 else name for i, name in enumerate(harder["example_id"])]
+    publish(root, {"adapter": harder, "q4_k_m": outcomes(BEFORE)})
+    row = _row(_review(root).stdout, "products · adapter · exact_match")
+    assert row == ["0.9", "0.6", "-0.3", "0 / 10 of 40", "0.002", "changed"]
+
+
 def test_few_examples_are_paired_too() -> None:
     seven = {"variants": ["base"], "scores": ["exact_match"], "right": {f"g/{i}": str(int(i < 1)) for i in range(7)}}
     values = outcome(seven, "base", "exact_match")
