@@ -6,6 +6,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from stages.report.collect import UNBOUNDED
+
 SCORES = (
     ("exact_match", "exact match"),
     ("mean_field_accuracy", "mean field accuracy"),
@@ -37,10 +39,12 @@ def _environment() -> Environment:
     return found
 
 
-def shown(value: Any) -> str:
-    """A number as a cell shows it; a dash where there is none."""
+def shown(value: Any, score: str = "") -> str:
+    """A number as a cell shows it: a loss with three digits, a share with three decimals; a dash where there is none."""
     if value is None:
         return "–"
+    if isinstance(value, float) and score in UNBOUNDED:
+        return f"{value:#.3g}".rstrip(".")
     return (
         f"{value:.3g}"
         if isinstance(value, float) and abs(value) >= 10

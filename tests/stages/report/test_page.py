@@ -97,6 +97,28 @@ def test_every_table_has_a_picture_beside_it(written: tuple[Path, str]) -> None:
     assert names == csv | png
 
 
+@pytest.mark.parametrize(
+    ("value", "score", "cell"),
+    [
+        (0.0108, "loss", "0.0108"),
+        (3.5, "probe_loss", "3.50"),
+        (1.01, "perplexity", "1.01"),
+        (123.4, "perplexity", "123"),
+        (0.96, "exact_match", "0.960"),
+        (1.0, "exact_match", "1.000"),
+        (100, "n", "100"),
+        (None, "loss", "–"),
+    ],
+)
+def test_a_loss_has_the_digits_of_the_scorecard(value: Any, score: str, cell: str) -> None:
+    assert page.shown(value, score) == cell
+
+
+def test_a_loss_that_fell_is_not_called_lost(written: tuple[Path, str]) -> None:
+    assert "<th>fell</th><th>rose</th>" in written[1]
+    assert "a loss is better where it fell" in written[1]
+
+
 def test_the_page_needs_no_network(written: tuple[Path, str]) -> None:
     text = written[1]
     assert "<script" not in text
