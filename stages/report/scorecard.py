@@ -6,6 +6,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from stages.report.collect import UNBOUNDED
+from stages.report.page import shown
+
 COLUMNS = (
     ("exact_match", "exact match"),
     ("mean_field_accuracy", "mean field"),
@@ -24,12 +27,12 @@ def show(scores: dict[str, dict[str, dict[str, Any]]]) -> None:
     """Print `metrics/scores.json`."""
     console = Console(width=None if Console().is_terminal else 130)
     for adapter, variants in scores.items():
-        shown = [(key, title) for key, title in COLUMNS if any(key in row for row in variants.values())]
+        columns = [(key, title) for key, title in COLUMNS if any(key in row for row in variants.values())]
         table = Table("variant", title=adapter, title_justify="left", box=box.SIMPLE_HEAD)
-        for _, title in shown:
+        for _, title in columns:
             table.add_column(title, justify="right", no_wrap=True)
         for variant, row in variants.items():
-            table.add_row(variant, *(_cell(row, key) for key, _ in shown))
+            table.add_row(variant, *(_cell(row, key) for key, _ in columns))
         console.print(table)
 
 
@@ -40,4 +43,7 @@ def _cell(row: dict[str, Any], key: str) -> str:
     if not isinstance(value, float):
         return str(value)
     low, high = row.get("intervals", {}).get(key, (None, None)) if key not in NARROW else (None, None)
-    return f"{value:.3f}" if low is None else f"{value:.3f} [dim]{low:.2f}–{high:.2f}[/dim]"
+    if low is None:
+        return shown(value, key)
+    ends = (shown(end, key) if key in UNBOUNDED else f"{end:.2f}" for end in (low, high))
+    return f"{shown(value, key)} [dim]{'–'.join(ends)}[/dim]"
