@@ -161,7 +161,9 @@ def main() -> None:
     found = chosen(arguments.examples, loaded.adapter(arguments.adapter).tasks, loaded.evaluate.max_examples)
     fields, limit = list(loaded.prepare.fields), loaded.tokenize.max_seq_len
     asked = [item for item in found if item.task != "continue"]
-    losses, probe, target_cut = [], [], 0
+    losses: list[tuple[float, int]] = []
+    probe: list[tuple[float, int]] = []
+    target_cut = 0
     if arguments.variant == "rules":
         given = by_rules(asked, fields)
     else:

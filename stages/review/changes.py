@@ -95,7 +95,7 @@ def paired(base: Snapshot, head: Snapshot, key: str, section: Intervals) -> Pair
     sides = []
     for snapshot in (base, head):
         values = outcome(snapshot.metrics.get("outcomes", {}).get(adapter, {}), variant, score)
-        if values is None or not adds_up(values, numbers(snapshot)[key], score):
+        if values is None or not _adds_up(values, numbers(snapshot)[key], score):
             return None
         sides.append(values)
     shared = sides[0].index.intersection(sides[1].index)
@@ -120,6 +120,6 @@ def outcome(packed: dict[str, Any], variant: str, score: str) -> pd.Series | Non
     return pd.Series(values) if values else None
 
 
-def adds_up(values: pd.Series, score: float, name: str) -> bool:
+def _adds_up(values: pd.Series, score: float, name: str) -> bool:
     """Whether the outcomes are those of the published score; losses weigh examples by their tokens, so not checked."""
     return name in ("loss", "probe_loss") or abs(float(values.mean()) - score) <= (COARSE if len(values) <= FEW else ROUNDING)

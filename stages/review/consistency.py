@@ -1,15 +1,13 @@
 """What must hold of the files in metrics/ themselves, whatever the gates say.
 
 `metrics/scores.json` and the small files below `metrics/scores/`, which `dvc metrics show` reads, are written together: a
-number that stands in one only, or differently, was written by another hand; so was a score that is not the mean of its
-examples in `metrics/outcomes.json`. And nothing may be NaN or infinite, neither in an interval nor in the details that no
-gate reads.
+number that stands in one only, or differently, was written by another hand. And nothing may be NaN or infinite, neither in
+an interval nor in the details that no gate reads.
 """
 
 import math
 from typing import Any
 
-from stages.review.changes import adds_up, outcome
 from stages.review.revisions import Snapshot, flat, numbers
 
 REMEDY = "`dvc repro -f -s report` writes both"
@@ -28,10 +26,6 @@ def faults(base: Snapshot, head: Snapshot) -> list[str]:
         for key in before.keys() - after.keys()
         if key in whole
     ]
-    found += [
-        f"`{key}` is {whole[key]:g}, but {mean:.4g} over its examples in metrics/outcomes.json: {REMEDY}"
-        for key, mean in _unbacked(head).items()
-    ]
     return found + [f"`{key}` holds {value}: not a number" for key, value in _strange(head).items() if key not in whole]
 
 
@@ -39,18 +33,6 @@ def rows(snapshot: Snapshot) -> dict[str, float]:
     """The numbers below metrics/scores/, by the keys that they have in metrics/scores.json."""
     leaves = flat(snapshot.rows, "scores") if snapshot.rows else {}
     return {key: float(value) if isinstance(value, int | float) else math.nan for key, value in leaves.items()}
-
-
-def _unbacked(snapshot: Snapshot) -> dict[str, float]:
-    """The scores that are not the mean of their examples, with that mean."""
-    found = {}
-    for key, value in numbers(snapshot).items():
-        if key.startswith("scores.") and math.isfinite(value):
-            _, adapter, variant, score = key.split(".", 3)
-            values = outcome(snapshot.metrics.get("outcomes", {}).get(adapter, {}), variant, score)
-            if values is not None and not adds_up(values, value, score):
-                found[key] = float(values.mean())
-    return found
 
 
 def _strange(snapshot: Snapshot) -> dict[str, float]:
