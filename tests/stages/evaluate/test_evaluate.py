@@ -133,11 +133,8 @@ def test_no_evaluation_to_show(tmp_path: Path) -> None:
 class Stub:
     """A model that shortened two prompts, and knows an answer longer than a row."""
 
-    def losses(self, found: list[Example]) -> list[tuple[float, int]]:
-        return [(1.0, 2) for _ in found]
-
-    def probe(self, text: str) -> list[tuple[float, int]]:
-        return [(1.0, len(text))]
+    def losses(self, found: list[Example], neutral: str) -> tuple[list[tuple[float, int]], list[tuple[float, int]]]:
+        return [(1.0, 2) for _ in found], [(1.0, len(neutral))]
 
     def replies(self, asked: list[Example]) -> list[Reply]:
         return [Reply(WANTED, "", True, n_cut) for n_cut in (0, 30, 12)[: len(asked)]]

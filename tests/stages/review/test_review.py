@@ -15,7 +15,7 @@ import pytest
 from stages import command
 from stages.review.__main__ import main
 from stages.review.cells import table
-from stages.review.changes import adds_up, outcome
+from stages.review.changes import _adds_up, outcome
 from tests.stages.review.repository import commit, git, outcomes, publish
 
 BEFORE = {"price": [3, 4], "name": [50]}
@@ -195,8 +195,8 @@ def test_few_examples_are_paired_too() -> None:
     seven = {"variants": ["base"], "scores": ["exact_match"], "right": {f"g/{i}": str(int(i < 1)) for i in range(7)}}
     values = outcome(seven, "base", "exact_match")
     assert values is not None
-    assert adds_up(values, 0.14, "exact_match")  # 1/7, with the two digits that 7 examples support
-    assert not adds_up(values, 0.2, "exact_match")
+    assert _adds_up(values, 0.14, "exact_match")  # 1/7, with the two digits that 7 examples support
+    assert not _adds_up(values, 0.2, "exact_match")
 
 
 def _edit(root: Path, change: Any) -> None:
