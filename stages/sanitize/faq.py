@@ -26,6 +26,7 @@ from stages.sanitize.questions import (
 )  # fmt: skip
 
 UNDERLINE = re.compile(r"\s{0,3}(=+|-{2,})\s*")
+CHOICE = re.compile(r"\s*[bB][.)]\s")
 FOLDED = re.compile(
     r"(?:<details[^<>]{0,200}>)?\s*<(summary|dt)\b[^<>]{0,200}>\s*([^<>]{0,300}(?:<[^<>]{1,80}>[^<>]{0,300}){0,4}?)\s*</\1>",
     re.I,
@@ -45,6 +46,7 @@ def _sections(text: str, notes: Notes) -> list[Section]:
     found = [Section()]
     lines = list(_lines(text))
     openings = _openings(lines)
+    choices = any(CHOICE.match(line) for _, line in lines)
     for index, (code, line) in enumerate(lines):
         if index in openings:
             section, rest = openings[index]
@@ -55,7 +57,7 @@ def _sections(text: str, notes: Notes) -> list[Section]:
         if not code and line.strip() and BACK.fullmatch(line):
             notes.removed("decoration", line)
         elif not code and found[-1].asks and not found[-1].body:
-            found[-1].lines.append(without_label(line))
+            found[-1].lines.append(without_label(line, found[-1].labelled and not choices))
         else:
             found[-1].lines.append(line)
     return found

@@ -31,6 +31,11 @@ def mark_questions(tree: lxml.html.HtmlElement) -> None:
     """Make every question of the page a heading, and add those that only its JSON-LD answers."""
     _open_details(tree)
     _open_lists(tree)
+    _open_tables(tree)
+    for heading in tree.iter(*HEADINGS):
+        for button in heading.iter("button"):
+            if _text(button) == _text(heading):
+                button.tag = "span"  # a button goes as a control; this one is the question
     for element in tree.xpath("//*[contains(@itemtype, 'schema.org/Question')]//*[@itemprop='name']"):
         _head(element)
     for element in tree.xpath(f"{CONTROL}|{MARKED}"):
@@ -57,6 +62,23 @@ def _open_lists(tree: lxml.html.HtmlElement) -> None:
                 part.tag = "div"
             for term in terms:
                 _head(term)
+
+
+def _open_tables(tree: lxml.html.HtmlElement) -> None:
+    """Tables of two columns whose first asks; a row of column heads goes."""
+    for table in tree.xpath("//table[not(.//table)]"):
+        rows = [row.xpath("./td|./th") for row in table.iter("tr")]
+        asking = sum(len(row) == 2 and _text(row[0]).endswith("?") for row in rows)
+        if asking < 2 or any(len(row) != 2 for row in rows) or len(rows) - asking > 1:
+            continue
+        for part in table.iter("table", "thead", "tbody", "tr", "td", "th"):
+            part.tag = "div"
+        for question, answer in rows:
+            if _text(question).endswith("?"):
+                _head(question)
+            elif question is rows[0][0]:
+                question.drop_tree()
+                answer.drop_tree()
 
 
 def _is_title_of_panel(element: lxml.html.HtmlElement) -> bool:

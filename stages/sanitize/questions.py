@@ -12,11 +12,17 @@ LEAD = rf"\s{{0,8}}(?:#{{1,6}}\s+)?(?:>\s+)?(?:{ITEM})?[*_]{{0,3}}"
 WORDS = r"question|frage|pregunta|domanda"
 ASKED = re.compile(rf"{LEAD}(?:(?:{WORDS}|Q)\s*(?:n[o°]\s*)?\d*)[*_]{{0,3}}\s*[:.)][*_]{{0,3}}\s*(\S.*)", re.I)
 ONE_LINE = re.compile(
-    r"(.*?[?？؟])[*_]{0,3}\s+[*_]{0,3}(?:[AR]|answer|réponse|antwort|respuesta|risposta)[*_]{0,3}\s*:.*", re.I
+    r"(.*?[?？؟])[*_]{0,3}\s+[*_]{0,3}(?:[AR]\s*\d*[*_]{0,3}\s*:|A\s*\d*[.)]\s|(?:answer|réponse|antwort|respuesta|risposta)"
+    r"[*_]{0,3}\s*:).*",
+    re.I,
 )
+UNASKED = re.compile(r"(.*?\S)\s+(?:[AR]\s*\d*|answer|réponse|antwort|respuesta|risposta)\s*:\s.*", re.I)  # Q: Price A: 5 €
 LETTER = re.compile(rf"{LEAD}([FPD])\s*\d*\s*[:.)][*_]{{0,3}}\s*(\S.*)")  # German Frage, Spanish pregunta, Italian domanda
 ANSWERS = r"answer|réponse|reponse|antwort|respuesta|risposta"
-ANSWERED = re.compile(rf"{LEAD}(?:[AR]\s*\d*[*_]{{0,3}}\s*:|(?:{ANSWERS})\s*\d*[*_]{{0,3}}\s*[:.)])[*_]{{0,3}}\s*(.*)", re.I)
+ANSWERED = re.compile(
+    rf"{LEAD}(?:[AR]\s*\d*[*_]{{0,3}}\s*:|A\s*\d+[.)]|(?:{ANSWERS})\s*\d*[*_]{{0,3}}\s*[:.)])[*_]{{0,3}}\s*(.*)", re.I
+)
+DOTTED = re.compile(rf"{LEAD}A[.)][*_]{{0,3}}\s+(.*)")  # after "Q. Open?" an answer, elsewhere an initial or a choice
 HEADING = re.compile(r"\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*")
 BOLD = re.compile(rf"\s{{0,8}}(?:{ITEM})?(\*\*|__)(?!\s)([^*_\n]{{3,300}}?)\s*\1\s*(.*)")
 LISTED = re.compile(rf"\s{{0,3}}{ITEM}(.{{3,300}})")
@@ -46,6 +52,7 @@ class Section:
     level: int = 0
     asks: bool = False
     is_item: bool = False  # of a list, whose answer is indented
+    labelled: bool = False  # by "Q." or a word for it
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -62,9 +69,9 @@ def opened(line: str, following: str, has_answers: bool) -> tuple[Section, str] 
     level = len(heading[1]) if heading else UNMARKED_LEVEL
     if asked := ASKED.fullmatch(line) or (has_answers and LETTER.fullmatch(line)):
         text = asked[asked.lastindex or 0]
-        both = ONE_LINE.fullmatch(text)
+        both = ONE_LINE.fullmatch(text) or UNASKED.fullmatch(text)
         rest = text[both.end(1) :].lstrip("*_ ") if both else ""
-        return Section(bare_title(both[1] if both else text), level, asks=True), rest
+        return Section(bare_title(both[1] if both else text), level, asks=True, labelled=True), rest
     if heading:
         title = bare_title(heading[2])
         asks = bool(ASKS.fullmatch(title))
@@ -78,9 +85,9 @@ def opened(line: str, following: str, has_answers: bool) -> tuple[Section, str] 
     return None
 
 
-def without_label(line: str) -> str:
-    """The first line of an answer without the word or letter that says it is one."""
-    while found := ANSWERED.fullmatch(line):
+def without_label(line: str, dotted: bool) -> str:
+    """The first line of an answer without the word or letter that says it is one, `A:` or where `dotted` also `A.`."""
+    while found := ANSWERED.fullmatch(line) or (dotted and DOTTED.fullmatch(line)):
         line = found[1]
     return line
 

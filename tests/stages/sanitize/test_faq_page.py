@@ -28,6 +28,11 @@ SHAPES = {
         '<button aria-controls="b">{}</button><div id="b" style="display:none">{}</div>',
     ],
     "button in a heading": ['<h2><button class="accordion-button">{}</button></h2><div class="accordion-body">{}</div>'],
+    "bare button in a heading": ["<h3><button>{}</button></h3><div>{}</div>"],
+    "table": [
+        "<table><tr><th>Question</th><th>Answer</th></tr><tr><td>{}</td><td>{}</td></tr>",
+        "<tr><td>{}</td><td>{}</td></tr></table>",
+    ],
     "collapse": [
         '<a data-toggle="collapse" href="#a">{}</a><div id="a" class="collapse">{}</div>',
         '<a data-bs-toggle="collapse" class="collapse-title">{}</a><div>{}</div>',
