@@ -17,14 +17,17 @@ FRACTIONS = {"½": 0.5, "¼": 0.25, "¾": 0.75, "⅓": 1 / 3, "⅔": 2 / 3, "⅛
 BEFORE = r"(?=[-−\d¼-¾⅓-⅞])(?<![\w.,/#$€£¥@=&%+\\^-])(?<!\d:)(?<![$€£¥] )"
 PLAIN = r"\d{1,3}(?:,\d{3}){1,3}(?:\.\d+)?(?!\d)|\d{1,3}(?: \d{3}){1,3}(?:[.,]\d+)?(?!\d)|\d{1,15}(?:[.,]\d{1,9})?"
 NUMBER = rf"(?:\d{{1,4}}(?: |-)\d/\d{{1,2}}|\d{{1,2}}/\d{{1,2}}|\d{{0,4}} ?[{''.join(FRACTIONS)}]|{PLAIN})"
-RANGE = rf"[-−]?{NUMBER}(?:(?: ?[-–—] ?| (?:to|or|à|ou|bis|oder|x|×) | ?[x×] ?)[-−]?{NUMBER}){{0,2}}"
+LAST = r"(?:and|or|et|ou|und|oder)"
+JOINT = rf" ?[-–—] ?| (?:to|à|bis|x|×|{LAST}) | ?[x×] ?|, {LAST} |, (?={NUMBER}(?:, {NUMBER})?,? {LAST} )"
+RANGE = rf"[-−]?{NUMBER}(?:(?:{JOINT})[-−]?{NUMBER}){{0,3}}"
 AFTER = r"(?![\w°]|-\w|[/·*^]\w|\.\w)"
 MILLIONS = r"(?! (?:users|people|views|downloads|parameters|rows|records|tokens|requests|lines|euros|dollars))"
-DIMENSIONS = r"(?=[.,;:)\]]|$|\n| (?:x|×|wide|long|high|deep|thick|tall|by|in diameter)\b)"  # else `in` is a word
+DIMENSIONS = r"(?=[.,;:)\]]|$|\n| \|| (?:x|×|wide|long|high|deep|thick|tall|by|in diameter)\b)"  # else `in` is a word
+SYMBOL = r"([^\W\d]+(?:[²³]|/h|·m)?|°C)"
 SI_BESIDE = re.compile(
-    r"\s?(?:\(|/|=|≈|,? or |, ou |, oder )\s?(?:about |approx\. |ca\. |environ )?([-−]?\d+(?:[.,]\d+)?)\s?([^\W\d]+[²³]?|°C)"
+    rf"\s?(?:\(|/|=|≈|,? (?:or|ou|oder) )\s?(?:about |approx\. |ca\. |environ )?([-−]?\d+(?:[.,]\d+)?)\s?{SYMBOL}"
 )
-BRACKET = re.compile(r"\d ([^\W\d]+[²³]?|°C|km/h|N·m) \($")
+BRACKET = re.compile(rf"\d {SYMBOL} \($")
 COMMA = re.compile(r"(?<![\d.,])\d+,\d{1,2}(?![\d,])")
 POINT = re.compile(r"(?<![\d.,])\d+\.\d{1,2}(?![\d.])")
 BRITISH = re.compile(r"\b(?:litres?|metres?|colours?|tyres?|petrol|imperial)\b", re.I)
