@@ -5,6 +5,7 @@ Nothing here opens a file: what a document refers to outside itself stays outsid
 
 import io
 import posixpath
+import re
 import zipfile
 from collections.abc import Iterator
 from urllib.parse import unquote
@@ -20,6 +21,7 @@ EPUB = "application/epub+zip"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of an encrypted DOCX, and of the old .doc
 XML = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
 MAX_MEMBERS = 10_000
+PAGES = (".xhtml", ".html", ".htm")
 
 
 def _unzipped(content: bytes, max_bytes: int) -> zipfile.ZipFile:
@@ -66,6 +68,8 @@ def epub_html(content: bytes, max_bytes: int) -> str:
     if package is None:
         raise Unreadable("the EPUB names no package document")
     chapters = list(_spine(archive, unquote(str(package))))
+    if not chapters:
+        raise Unreadable("the EPUB has no chapter that its package document names")
     locked = _locked(archive) & set(chapters)
     if locked:
         raise Encrypted(f"{len(locked)} of {len(chapters)} chapters are")
@@ -84,17 +88,17 @@ def _xml(archive: zipfile.ZipFile, name: str) -> etree._Element:
 
 
 def _spine(archive: zipfile.ZipFile, package: str) -> Iterator[str]:
-    """The members that make up the text."""
+    """The members that make up the text, each once; those of the manifest where the spine names none."""
     tree = _xml(archive, package)
     folder = posixpath.dirname(package)
-    names = set(archive.namelist())
+    names = {name.lower(): name for name in archive.namelist()}  # some tools write another case into the manifest
     manifest = {item.get("id"): item for item in tree.xpath("//*[local-name()='manifest']/*[local-name()='item']")}
-    for reference in tree.xpath("//*[local-name()='spine']/*[local-name()='itemref']"):
-        item = manifest.get(reference.get("idref"))
-        if item is None or "nav" in (item.get("properties") or "").split():
-            continue
-        name = posixpath.normpath(posixpath.join(folder, unquote(item.get("href") or "").split("#")[0]))
-        if name in names and "html" in (item.get("media-type") or ""):
+    spine = [manifest.get(reference.get("idref")) for reference in tree.xpath("//*[local-name()='spine']/*")]
+    for item in [item for item in spine if item is not None] or manifest.values():
+        href = unquote(item.get("href") or "").split("#")[0]
+        name = names.pop(posixpath.normpath(posixpath.join(folder, href)).lower(), None)
+        is_page = re.search("html|oeb1-document", item.get("media-type") or "") or href.lower().endswith(PAGES)
+        if name and is_page and "nav" not in (item.get("properties") or "").split():
             yield name
 
 

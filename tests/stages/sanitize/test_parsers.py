@@ -1,6 +1,7 @@
 """DOCX and EPUB as HTML: content whole, nothing read from outside, bombs refused."""
 
 import io
+import zipfile
 
 import docx
 import pytest
@@ -31,6 +32,35 @@ def test_an_epub_is_its_spine_in_order() -> None:
     )
     text = whole_markdown(epub_html(book, LIMIT))
     assert text.split() == ["#", "First", "café", "Second"]
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        ('href="b.xhtml"', 'href="B.xhtml"'),  # on a disk that does not tell cases apart, nobody notices
+        ("application/xhtml+xml", "text/x-oeb1-document"),
+        ("application/xhtml+xml", "application/octet-stream"),
+        ("</spine>", '<itemref idref="i0"/></spine>'),
+        ("<spine>", "<spine/><other>"),
+    ],
+)
+def test_the_faults_of_a_package_document_cost_no_chapter(was: str, now: str) -> None:
+    book = epub({"b.xhtml": "<p>First</p>", "a.xhtml": "<p>Second</p>"})
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    package = next(name for name in members if name.endswith(".opf"))
+    assert was.encode() in members[package]
+    members[package] = (
+        members[package]
+        .replace(was.encode(), now.encode())
+        .replace(b"</spine>", b"</other>" if "<other>" in now else b"</spine>")
+    )
+    assert whole_markdown(epub_html(zipped(members), LIMIT)).split() == ["First", "Second"]
+
+
+def test_an_epub_without_chapters_is_unreadable() -> None:
+    with pytest.raises(Unreadable, match="no chapter"):
+        epub_html(epub({}), LIMIT)
 
 
 @pytest.mark.parametrize("read", [docx_html, epub_html])
