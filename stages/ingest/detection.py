@@ -19,6 +19,7 @@ PDF = "application/pdf"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 EPUB = "application/epub+zip"
 RST = "text/x-rst"
+RTF = "text/rtf"  # commands of a word processor, and text between them
 HTML = ("text/html", "application/xhtml+xml")
 CONTAINERS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # ZIP, and the compound file that Office wraps around what it encrypts
 TEXT_APPLICATIONS = (
@@ -81,6 +82,11 @@ MEANT = {
 # A label that could be read is not true of the first four; the others are codecs, but no encodings of documents.
 UNTRUE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7", "punycode", "idna", "unicode_escape", "raw_unicode_escape")
 SAMPLE = 200_000  # bytes from which an encoding is guessed
+WESTERN = ["cp1252", "cp1250", "cp1251", "utf_16"]
+OTHER = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "gb18030", "big5", "cp932", "euc_jp", "cp949"]
+MANY = 0.3  # of the letters are no ASCII: French has 0.05, Polish 0.1, Greek, Russian and Chinese 0.8
+LETTERS = bytes(range(65, 91)) + bytes(range(97, 123))
+HIGH = bytes(range(128, 256))
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,8 @@ def mime_of(name: str, content: bytes, min_score: float) -> Mime:
         decided = declared  # cut or encrypted, it looks like its container
     elif detected == declared or (result.output.is_text and is_text(declared)):
         decided = declared
+    elif detected == UNKNOWN and is_text(declared) and (b"\0" not in content[:HEAD] or _without_mark(content)):
+        decided = declared  # Magika does not know Shift JIS, KOI8-R and their like as text
     elif score >= min_score:
         decided = detected
     else:
@@ -136,7 +144,7 @@ def mime_of(name: str, content: bytes, min_score: float) -> Mime:
 
 def is_text(mime: str) -> bool:
     """Whether documents of this type are characters, so that a charset matters."""
-    return mime.startswith("text/") or mime in TEXT_APPLICATIONS
+    return (mime.startswith("text/") and mime != RTF) or mime in TEXT_APPLICATIONS
 
 
 def charset_of(content: bytes) -> Charset:
@@ -149,6 +157,8 @@ def charset_of(content: bytes) -> Charset:
     for bom, name in BOMS:
         if content.startswith(bom):
             return Charset(name, "bom")
+    if wide := _without_mark(content):
+        return Charset(wide, "guessed")
     declared = _declared(content)
     is_utf8 = _decodes(content, "utf-8")
     if declared and (declared == "utf-8" or not is_utf8 or content.isascii()) and _decodes(content, declared):
@@ -166,9 +176,26 @@ def _declared(content: bytes) -> str | None:
     return None if name in UNTRUE else MEANT.get(name, name) or None
 
 
+def _without_mark(content: bytes) -> str:
+    """UTF-16 without its mark: every other byte of a text that has some ASCII is NUL; empty where it is not that."""
+    head = content[: HEAD // 2 * 2]
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    name = "utf-16-le" if odd > even else "utf-16-be"
+    return name if len(head) >= 8 and max(even, odd) > 0.2 * len(head) and min(even, odd) < 0.01 * len(head) else ""
+
+
 def _guessed(content: bytes) -> str:
-    matches = charset_normalizer.from_bytes(content[:SAMPLE], cp_isolation=["cp1252", "cp1250", "cp1251", "utf_16"])
+    """UTF-8 with a few broken characters, else the likeliest of a few encodings, by how much of the text is ASCII."""
+    sample = content[:SAMPLE]
+    text, in_ascii = sample.decode("utf-8", "replace"), sample.translate(None, HIGH)
+    if (lost := text.count("\ufffd")) * 10 < len(text) - len(in_ascii) - lost:
+        return "utf-8"
+    high, letters = len(sample) - len(in_ascii), len(sample) - len(sample.translate(None, LETTERS))
+    wide = high > MANY * (high + letters)
+    matches = charset_normalizer.from_bytes(sample, cp_isolation=OTHER if wide else WESTERN)
     best = matches.best()
+    if wide and best:
+        return MEANT.get(best.encoding, best.encoding)
     tied = [match.encoding for match in matches if best and match.chaos <= best.chaos]  # French scores the same in cp1250
     return best.encoding if best and "cp1252" not in tied else "cp1252"
 

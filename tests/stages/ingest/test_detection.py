@@ -1,6 +1,7 @@
 """MIME type and charset, decided from real bytes."""
 
 import mimetypes
+import random
 
 import pytest
 from hypothesis import given
@@ -48,6 +49,17 @@ def test_mime_decision(name: str, content: bytes, decided: str) -> None:
     assert mime_of(name, content, 0.7).decided == decided
 
 
+def test_text_in_an_old_encoding_is_text_and_noise_is_not() -> None:
+    noise = random.Random(0).randbytes(10_000)
+    assert mime_of("a.txt", JAPANESE.encode("shift_jis"), 0.7).decided == "text/plain"
+    assert mime_of("a.txt", RUSSIAN.encode("koi8-r"), 0.7).decided == "text/plain"
+    assert mime_of("a.txt", noise, 0.7).decided == "application/octet-stream"
+
+
+def test_utf8_that_was_cut_inside_a_character_is_utf8() -> None:
+    assert charset_of(JAPANESE.encode()[:-1]).name == "utf-8"
+
+
 def test_both_opinions_are_recorded() -> None:
     mime = mime_of("manual.txt", PDF, 0.7)
     assert (mime.declared, mime.detected) == ("text/plain", "application/pdf")
@@ -67,6 +79,7 @@ def test_below_the_score_the_name_decides() -> None:
         ("application/json", True),
         ("application/xhtml+xml", True),
         ("application/pdf", False),
+        ("text/rtf", False),
         ("image/png", False),
     ],
 )
@@ -75,6 +88,10 @@ def test_is_text(mime: str, text: bool) -> None:
 
 
 FRENCH = "Le café était déjà fermé, et la clé perdue à la gare de l'Est. Où est-elle passée ?"
+RUSSIAN = "Подключите устройство к сети и нажмите кнопку питания. Если индикатор не загорается, проверьте кабель."
+GREEK = "Συνδέστε τη συσκευή στο ρεύμα και πατήστε το κουμπί λειτουργίας για πέντε δευτερόλεπτα. Ελέγξτε το καλώδιο."
+JAPANESE = "製品の使い方について説明します。電源ボタンを五秒間押してください。ランプが緑色に点灯したら準備完了です。"
+CHINESE = "產品使用說明：請按下電源按鈕五秒鐘，待指示燈變為綠色後即可使用。如果出現錯誤訊息，請拔除電源線並重新連接。"
 CURLY = "L’œuvre coûte 12 € — « déjà vu » à l’hôtel, près de la forêt, où l’été fut très long."
 
 
@@ -103,6 +120,14 @@ CURLY = "L’œuvre coûte 12 € — « déjà vu » à l’hôtel, près de la
         (("<meta charset=utf-8>" + FRENCH).encode("latin-1"), "<meta charset=utf-8>" + FRENCH, "guessed"),
         (FRENCH.encode("latin-1"), FRENCH, "guessed"),
         (CURLY.encode("cp1252"), CURLY, "guessed"),
+        (CURLY.encode("utf-16-le"), CURLY, "guessed"),
+        (CURLY.encode("utf-16-be"), CURLY, "guessed"),
+        (RUSSIAN.encode("koi8-r"), RUSSIAN, "guessed"),
+        (RUSSIAN.encode("cp1251"), RUSSIAN, "guessed"),
+        (GREEK.encode("iso8859-7"), GREEK, "guessed"),
+        (JAPANESE.encode("shift_jis"), JAPANESE, "guessed"),
+        (JAPANESE.encode("euc_jp"), JAPANESE, "guessed"),
+        (CHINESE.encode("big5"), CHINESE, "guessed"),
     ],
 )
 def test_a_text_is_decoded_by_the_charset_found(content: bytes, text: str, evidence: str) -> None:
