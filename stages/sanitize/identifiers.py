@@ -122,6 +122,12 @@ def ip(found: Found, language: str) -> Span | None:
     return found.span() if public else None
 
 
+def password(found: Found, language: str) -> Span | None:
+    """The password of an address such as postgres://user:password@host, where it is no placeholder or variable."""
+    value = found.group(1)
+    return None if PLACEHOLDER.search(value) or value[0] in "<{$%" or value.lower().startswith("pass") else found.span(1)
+
+
 def assigned(found: Found, language: str) -> Span | None:
     """The value of `api_key = …`, where it is random enough and no placeholder."""
     value = found.group(1)

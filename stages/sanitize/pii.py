@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from stages.sanitize.identifiers import Found, Span, assigned, iban, ip, is_card, is_email, phone, whole
+from stages.sanitize.identifiers import Found, Span, assigned, iban, ip, is_card, is_email, password, phone, whole
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ KINDS = (
     Kind("secret", ("key", "token", "secret", "passw", "pwd", "bearer"), re.compile(
         r"(?:key|token|secret|password|passwd|pwd|bearer)[\"'`]?(?:\s{0,3}(?:=>|:=|[:=])\s{0,3}[\"'`]?|\s)"
         r"([A-Za-z0-9_+/=.~-]{16,200})(?![A-Za-z0-9_+/=.~(-])", re.IGNORECASE), assigned),
+    Kind("secret", ("://",), re.compile(r"(?<=://)[^\s:/@\[\]]{0,64}:([^\s:/@\[\]]{3,128})(?=@[\w.-])"), password),
     Kind("email", ("@",), re.compile(
-        r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_](?:[\w-]{0,22}[^\W\d_])(?![\w-]|:[\w/])"),
+        r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_](?:[\w-]{0,22}[^\W\d_])(?![\w-]|\.[^\W\d_]|:[\w/])"),
         whole(is_email)),
     Kind("iban", (), re.compile(
         r"[A-Z](?<![A-Za-z0-9].)[A-Z]\d\d(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])"), iban),

@@ -14,6 +14,8 @@ EVERY = set(NAMES)
 
 FOUND = [
     ("Write to ann.lee+shop@mail.example.co.uk!", "Write to [email]!"),
+    ("postgres://admin:S3cr3tP4ss@db.example.com:5432/prod", "postgres://admin:[secret]@db.example.com:5432/prod"),
+    ("scp a.txt ann@db.example.com:/tmp", "scp a.txt ann@db.example.com:/tmp"),
     ("müller@exämple.de, <bob@example.com>", "[email], <[email]>"),
     ("Call +33 6 12 34 56 78 or +1 (555) 123-4567.", "Call [phone] or [phone]."),
     ("+49 30 901820, +44 20 7946 0958", "[phone], [phone]"),
@@ -51,6 +53,7 @@ LEFT = [
     "api_key = YOUR_API_KEY_GOES_HERE_1234, token: os.environ['TOKEN_NAME_2']",
     "password=changeme, secret_key = settings.SECRET",
     "std::vector<int>, a::b, 12:30:45, aa:bb:cc:dd:ee:ff",
+    "postgres://user:${DB_PASSWORD}@host/db, https://user:password@host, http://[::1]:8080/@a",
     "@app.route('/a'), x@y, user@host",
     "0123456789 3.14159265358979323846 0x7fffffffffff 4294967296",
     "DE12 WORDS THAT ARE NONE, AB12CD34EF56GH78",
