@@ -13,7 +13,9 @@ from stages.sanitize.records import Encrypted, Unreadable
 
 LINE_END_HYPHEN = re.compile("[-\u00ad\u2010]$")
 PDFIUM_HYPHEN = re.compile("[\u0002\ufffe](?:\r?\n)?")  # what pdfium makes of a hyphen and the line end after it
+LIGATURES = {0xFB00 + n: letters for n, letters in enumerate(("ff", "fi", "fl", "ffi", "ffl", "st", "st"))}  # of fonts
 SENTENCE_END = (".", "!", "?", ":", "…", "”", "»", "。")
+NUMBERS_END = re.compile(r"\d-$")  # 1998- | 1999
 MARKER = re.compile(r"[•●▪◦*·–—-]\s|\(?(?:\d{1,3}|[a-zA-Z])[.)]\s")
 FULL = 0.75  # of the usual line: a shorter line ends a paragraph
 USUAL = 0.9  # quantile of the line lengths that counts as the width of the column
@@ -28,7 +30,7 @@ def pdf_text(content: bytes) -> str:
         Encrypted: it asks for a password.
         Unreadable: pdfium cannot read it.
     """
-    pages = [[line.strip() for line in page.splitlines() if line.strip()] for page in _pages(content)]
+    pages = [[line.strip() for line in page.translate(LIGATURES).splitlines() if line.strip()] for page in _pages(content)]
     running = _running(pages)
     lines = [line for page in pages for line in _without(page, running)]
     return "".join(_paragraphs(lines))
@@ -71,6 +73,8 @@ def _paragraphs(lines: list[str]) -> list[str]:
         broken = LINE_END_HYPHEN.search(line) and following[:1].islower()
         if broken:
             pieces.append(_unbroken(line, following, words))
+        elif NUMBERS_END.search(line) and following[:1].isdigit():
+            pieces.append(line)
         elif following and _goes_on(line, following, full):
             pieces.append(f"{line} ")
         else:

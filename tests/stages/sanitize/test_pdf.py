@@ -2,6 +2,7 @@
 
 import pytest
 
+from stages.sanitize import pdf as pdf_module
 from stages.sanitize.pdf import pdf_text
 from stages.sanitize.records import Encrypted, Unreadable
 from tests.stages.files import pdf
@@ -16,6 +17,7 @@ LINE = "These words fill a line of the column from the left to the right"
         ([f"{LINE} exam-", "ple of it."], f"{LINE} example of it."),
         (["A well-known fact.", f"{LINE} well-", "known to all."], f"A well-known fact.\n\n{LINE} well-known to all."),
         ([f"{LINE}.", "What we cut", f"{LINE}.", "and so on."], f"{LINE}.\n\nWhat we cut\n{LINE}. and so on."),
+        ([f"{LINE} 1998-", "1999 and on."], f"{LINE} 1998-1999 and on."),
         ([LINE, "- one", "- two"], f"{LINE}\n\n- one\n- two"),
     ],
 )
@@ -47,3 +49,8 @@ def test_a_password_is_a_reason_of_its_own() -> None:
 def test_what_is_no_whole_pdf_is_unreadable(content: bytes) -> None:
     with pytest.raises(Unreadable, match="pdfium"):
         pdf_text(content)
+
+
+def test_ligatures_of_a_font_are_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_module, "_pages", lambda content: ["The e\ufb03cient \ufb01lter \ufb02ows o\ufb00."])
+    assert pdf_text(b"") == "The efficient filter flows off.\n\n"
