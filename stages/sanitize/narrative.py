@@ -28,7 +28,7 @@ STRICT_SHARE = 0.9
 LONG = 50  # characters of every line but the last: a wide column, wrapped by hand
 FENCED = re.compile(r"[ >]*(?:```|~~~)|\s*<pre", re.I)
 STRUCTURE = re.compile(r"\s*(?:[-*+•]\s|\d{1,3}[.)]\s|[|>#<]|!\[|[-=*~_#\s⁂]+$)|.*\|.*\|")
-SPEECH = re.compile(r"\s*[—–―«]")
+SPEECH = re.compile(r"\s*(?:[—–―«]|--(?!-))")
 HYPHEN = re.compile(r"(?:^|[^\w-])([^\W\d_]{2,})-$")
 
 

@@ -25,6 +25,8 @@ QUOTES = {"en": ("“", "”"), "fr": (f"«{NO_BREAK}", f"{NO_BREAK}»"), "de": 
 STRAIGHT = re.compile(r'"')
 ELLIPSIS = re.compile(r"(?<!\.)\.{3}(?!\.)|(?<!\.)(?<!\. ) ?\. \. \.(?! ?\.)")
 DASH = re.compile(r"(?<=[^\s|-])[ ]*(?<!-)--(?!-)[ ]*(?=[^\s|>-])")
+LAST_DASH = re.compile(r"(?<=[\w,.;!?”»])--$", re.MULTILINE)  # a verse or a speech that breaks off
+FIRST_DASH = re.compile(r"^--[ ]?(?=[\w«“\"¿¡])", re.MULTILINE)  # somebody speaks
 SPACES = re.compile(r"(?<=\S) {2,}(?=\S)")
 SPACED_HYPHEN = re.compile(r"(?<=[^\W\d_]) - (?=[^\W\d_])")
 FRENCH = re.compile(
@@ -46,6 +48,8 @@ def typeset(text: str, notes: Notes) -> str:
         for name, pattern, new in (
             ("...", ELLIPSIS, "…"),
             ("--", DASH, " — "),
+            ("--", LAST_DASH, "—"),
+            ("--", FIRST_DASH, "— "),
             (" - ", SPACED_HYPHEN, " – "),
             ("two spaces", SPACES, " "),
         ):

@@ -57,6 +57,7 @@ MENDED = {
     ),
     "ellipses": ("Wait... then. . . and so on....", "Wait… then… and so on...."),
     "dashes": ("He left -- quickly--for home - and back.", "He left — quickly — for home – and back."),
+    "dashes at the ends of lines": ("--Who is there?\n\n--I am--", "— Who is there?\n\n— I am—"),
     "spaces": ("a  double   space", "a double space"),
     "quotes": ('The man said that he had "it" and "her" keys.', "The man said that he had “it” and “her” keys."),
     "inner quotes": ("The man said to her: “Write 'patience, his'.”", "The man said to her: “Write ‘patience, his’.”"),
