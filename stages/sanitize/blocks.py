@@ -19,6 +19,8 @@ SPAN = re.compile(
     re.I,
 )
 
+COMMENT = re.compile(rf"{SPAN.pattern}|(?P<comment><!--)", re.I)
+
 
 def runs(text: str) -> Iterator[tuple[bool, str]]:
     """The text in runs of whole lines, each with True where it is code; joined they are the text."""
@@ -69,3 +71,14 @@ def _outside_spans(run: str, change: Callable[[str], str]) -> str:
         out += [change(run[end : span.start()]), span.group()]
         end = span.end()
     return "".join([*out, change(run[end:])])
+
+
+def without_comments(prose: str, told: Callable[[str], object] = lambda comment: None) -> str:
+    """Prose without its HTML comments, each of which is told; `<!--` in a span of code opens none."""
+    out, end = [], 0
+    for found in COMMENT.finditer(prose) if "<!--" in prose else ():
+        if found["comment"] and found.start() >= end and (stop := prose.find("-->", found.end())) >= 0:
+            told(prose[found.end() : stop])
+            out.append(prose[end : found.start()])
+            end = stop + 3
+    return "".join([*out, prose[end:]])

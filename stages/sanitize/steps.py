@@ -20,6 +20,7 @@ from datatrove.data import Document
 from stages import front_matter
 from stages.params import PersonalData, Policy, Sanitize
 from stages.sanitize import parsers, pdf, pii, quality, rst
+from stages.sanitize.blocks import runs, without_comments
 from stages.sanitize.html import to_markdown, whole_markdown
 from stages.sanitize.language import UNKNOWN, language_of
 from stages.sanitize.pairs import TABLES, clean_pairs, clean_rows
@@ -96,7 +97,10 @@ def markup(document: Document) -> Change | None:
         )
     if row["mime"] in CONVERTED:
         return Change("html", whole_markdown(text))
-    return Change("front_matter", front_matter.split(text)[1]) if row["mime"] == "text/markdown" else None
+    if row["mime"] != "text/markdown":
+        return None
+    found = runs(front_matter.split(text)[1])
+    return Change("front_matter", "".join(run if code else without_comments(run) for code, run in found))
 
 
 def unicode(document: Document) -> Change | None:

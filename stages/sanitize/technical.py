@@ -8,7 +8,7 @@ Every change is noted, "5kg -> 5 kg", for the ledger.
 import re
 from itertools import groupby
 
-from stages.sanitize.blocks import outside_code, runs
+from stages.sanitize.blocks import outside_code, runs, without_comments
 from stages.sanitize.comments import without_dead_code
 from stages.sanitize.notes import Notes
 from stages.sanitize.quantities import in_si, style_of
@@ -62,7 +62,7 @@ def technical(text: str) -> tuple[str, list[str]]:
 
 def _without_boilerplate(prose: str, notes: Notes) -> str:
     """Drop boilerplate lines, HTML comments and paragraphs of a licence; a trail of links only above the first paragraph."""
-    prose = _without_comments(prose, notes)
+    prose = without_comments(prose, lambda comment: notes.removed("HTML comment", comment))
     out: list[str] = []
     for empty, lines in groupby(prose.splitlines(True), key=lambda line: not line.strip()):
         paragraph = list(lines)
@@ -81,12 +81,3 @@ def _without_boilerplate(prose: str, notes: Notes) -> str:
 def _is_trail(line: str) -> bool:
     """Whether a line is a trail of links, Home > Docs > Install."""
     return bool(HOME.match(line)) and bool(CRUMB.fullmatch(line)) and not line.endswith((".", ":", "?", "!", ";"))
-
-
-def _without_comments(prose: str, notes: Notes) -> str:
-    out, end = [], 0
-    while (start := prose.find("<!--", end)) >= 0 and (stop := prose.find("-->", start)) >= 0:
-        notes.removed("HTML comment", prose[start + 4 : stop])
-        out.append(prose[end:start])
-        end = stop + 3
-    return "".join([*out, prose[end:]])

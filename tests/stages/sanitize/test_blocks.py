@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.sanitize.blocks import outside_code, runs
+from stages.sanitize.blocks import outside_code, runs, without_comments
 from tests.stages.sanitize.odd import TEXTS
 
 
@@ -45,3 +45,11 @@ def test_code_in_lines_and_addresses_are_kept_from_a_change(text: str, shouted: 
 def test_the_runs_are_the_text(text: str) -> None:
     assert "".join(run for _, run in runs(text)) == text
     assert outside_code(text, str) == text
+
+
+def test_comments_go_but_not_what_speaks_of_them() -> None:
+    told: list[str] = []
+    assert without_comments("a <!-- b --> c <!-- `d` --> e", told.append) == "a  c  e"
+    assert told == [" b ", " `d` "]
+    assert without_comments("Write `<!--` first and `-->` last.", told.append) == "Write `<!--` first and `-->` last."
+    assert without_comments("a <!-- b", told.append) == "a <!-- b"

@@ -234,3 +234,9 @@ def test_notes_are_few_and_short() -> None:
 @pytest.mark.parametrize(("text", "heading"), [("a\n## B c \n# D", "B c"), ("#none", None), ("", None)])
 def test_first_heading(text: str, heading: str | None) -> None:
     assert first_heading(text) == heading
+
+
+def test_comments_in_markdown_go_and_code_stays(loaded: Params) -> None:
+    text = b"# Letter\n\nDear Paul <!-- draft --> and all.\n\n```html\n<!-- kept -->\n```\n"
+    document = _through(loaded.sanitize, text, "text/markdown", doc_type="narrative")
+    assert document.text == "# Letter\n\nDear Paul and all.\n\n```html\n<!-- kept -->\n```\n"
