@@ -85,6 +85,7 @@ SAMPLE = 200_000  # bytes from which an encoding is guessed
 WESTERN = ["cp1252", "cp1250", "cp1251", "utf_16"]
 OTHER = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "gb18030", "big5", "cp932", "euc_jp", "cp949"]
 MANY = 0.3  # of the letters are no ASCII: French has 0.05, Polish 0.1, Greek, Russian and Chinese 0.8
+SCRIPTS = 6  # different upper bytes of UTF-16: NUL for ASCII, 4 for Cyrillic, 32 for signs
 LETTERS = bytes(range(65, 91)) + bytes(range(97, 123))
 HIGH = bytes(range(128, 256))
 
@@ -177,11 +178,12 @@ def _declared(content: bytes) -> str | None:
 
 
 def _without_mark(content: bytes) -> str:
-    """UTF-16 without its mark: every other byte of a text that has some ASCII is NUL; empty where it is not that."""
-    head = content[: HEAD // 2 * 2]
-    even, odd = head[::2].count(0), head[1::2].count(0)
-    name = "utf-16-le" if odd > even else "utf-16-be"
-    return name if len(head) >= 8 and max(even, odd) > 0.2 * len(head) and min(even, odd) < 0.01 * len(head) else ""
+    """UTF-16 without its mark: every other byte is one of few, among them NUL for ASCII; empty where it is not that."""
+    for start, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+        high, low = content[start:HEAD:2], content[1 - start : HEAD : 2]
+        if 0 in high and len(content) >= 8 and len(set(high)) <= SCRIPTS and low.count(0) < 0.01 * len(low):
+            return name
+    return ""
 
 
 def _guessed(content: bytes) -> str:

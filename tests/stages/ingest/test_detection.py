@@ -121,6 +121,7 @@ CURLY = "L’œuvre coûte 12 € — « déjà vu » à l’hôtel, près de la
         (FRENCH.encode("latin-1"), FRENCH, "guessed"),
         (CURLY.encode("cp1252"), CURLY, "guessed"),
         (CURLY.encode("utf-16-le"), CURLY, "guessed"),
+        (RUSSIAN.encode("utf-16-le"), RUSSIAN, "guessed"),
         (CURLY.encode("utf-16-be"), CURLY, "guessed"),
         (RUSSIAN.encode("koi8-r"), RUSSIAN, "guessed"),
         (RUSSIAN.encode("cp1251"), RUSSIAN, "guessed"),
