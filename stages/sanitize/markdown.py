@@ -19,6 +19,7 @@ NO_LANGUAGE = ("none", "plaintext", "text", "default", "highlight", "block", "no
 
 def render(content: lxml.html.HtmlElement) -> str:
     """An element as Markdown; where it nests too deeply for the renderer, its bare text."""
+    _open_layout(content)
     for cell in content.iter("td", "th"):
         _escape_bars(cell)
     converter = MarkdownConverter(
@@ -29,6 +30,15 @@ def render(content: lxml.html.HtmlElement) -> str:
         return str(converter.convert_soup(soup(content)))
     except RecursionError:
         return "\n".join(content.itertext())
+
+
+def _open_layout(content: lxml.html.HtmlElement) -> None:
+    """Tables around tables become blocks: Markdown has no table in a cell."""
+    for outer in content.xpath("descendant-or-self::table[.//table]"):
+        for part in list(outer.iter("tr", "td", "th", "tbody", "thead", "tfoot")):
+            if next(part.iterancestors("table")) is outer:
+                part.tag = "div"
+        outer.tag = "div"
 
 
 def _escape_bars(cell: lxml.html.HtmlElement) -> None:

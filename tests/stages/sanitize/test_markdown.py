@@ -50,3 +50,9 @@ def test_code_without_a_language(html: str) -> None:
 
 def test_what_is_too_deep_for_the_renderer_is_its_bare_text() -> None:
     assert "x" in _render("<div>" * 240 + "x" + "</div>" * 240)
+
+
+def test_a_table_around_tables_is_no_table() -> None:
+    inner = "<table><tr><th>full</th><th>7 kg</th></tr><tr><td>empty</td><td>5 kg</td></tr></table>"
+    text = _render(f"<table><tr><td>Weight</td><td>{inner}</td></tr></table>")
+    assert text.split("\n\n") == ["Weight", "| full | 7 kg |\n| --- | --- |\n| empty | 5 kg |"]
