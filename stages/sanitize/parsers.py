@@ -21,6 +21,7 @@ EPUB = "application/epub+zip"
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # the container of an encrypted DOCX, and of the old .doc
 XML = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
 MAX_MEMBERS = 10_000
+TITLES = "p[style-name='Title'] => h1:fresh"
 PAGES = (".xhtml", ".html", ".htm")
 
 
@@ -51,7 +52,7 @@ def docx_html(content: bytes, max_bytes: int) -> str:
         Unreadable: it is no DOCX, or unpacks to more than `max_bytes`.
     """
     _unzipped(content, max_bytes).close()
-    found = mammoth.convert_to_html(io.BytesIO(content), convert_image=lambda image: [])
+    found = mammoth.convert_to_html(io.BytesIO(content), convert_image=lambda image: [], style_map=TITLES)
     return str(found.value)
 
 

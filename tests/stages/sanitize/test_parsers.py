@@ -90,3 +90,10 @@ def test_xml_entities_of_an_epub_open_no_file() -> None:
     container = '<!DOCTYPE c [<!ENTITY f SYSTEM "file:///etc/passwd">]><container><rootfile full-path="&f;"/></container>'
     with pytest.raises(Unreadable):
         epub_html(zipped({"META-INF/container.xml": container}), LIMIT)
+
+
+def test_the_title_of_a_docx_is_a_heading() -> None:
+    document, buffer = docx.Document(), io.BytesIO()
+    document.add_heading("The drill", 0)
+    document.save(buffer)
+    assert docx_html(buffer.getvalue(), LIMIT) == "<h1>The drill</h1>"
