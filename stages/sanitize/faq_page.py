@@ -14,7 +14,6 @@ from lxml import etree
 from stages.documents import fold_space
 from stages.sanitize.json_ld import objects, things
 
-HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LONGEST = 300  # characters of a question
 ASKED = re.compile(r"(^|[-_ ])(questions?|faq-?_*(?:q|question|title|heading|header|toggle)|q-title)([-_ ]|$)", re.I)
 PANEL = re.compile(
@@ -32,10 +31,6 @@ def mark_questions(tree: lxml.html.HtmlElement) -> None:
     _open_details(tree)
     _open_lists(tree)
     _open_tables(tree)
-    for heading in tree.iter(*HEADINGS):
-        for button in heading.iter("button"):
-            if _text(button) == _text(heading):
-                button.tag = "span"  # a button goes as a control; this one is the question
     for element in tree.xpath("//*[contains(@itemtype, 'schema.org/Question')]//*[@itemprop='name']"):
         _head(element)
     for element in tree.xpath(f"{CONTROL}|{MARKED}"):

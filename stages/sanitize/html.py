@@ -10,6 +10,7 @@ from stages.sanitize.faq_page import mark_questions
 from stages.sanitize.markdown import render
 from stages.sanitize.tree import Element, body_of, parse
 
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 NOISE = ("script", "style", "noscript", "template", "svg", "iframe", "form", "nav", "footer", "aside", "button")
 UNREAD = ("script", "style", "noscript", "template", "svg", "iframe", "nav")
 FURNITURE = ("aside", "footer", "header", "form")  # of a page; in a book or a manual a note, a source, a title
@@ -26,6 +27,10 @@ def to_markdown(page: str, doc_type: str) -> str:
     tree = parse(page)
     if tree is None:
         return ""
+    for button in list(tree.iter("button")):
+        heading = button.getparent()
+        if heading is not None and heading.tag in HEADINGS and button.text_content().strip() == heading.text_content().strip():
+            button.drop_tag()  # a button goes as a control; this one opens what is below it, and is its heading
     if doc_type == "faq":
         mark_questions(tree)
         return render(without_noise(tree))

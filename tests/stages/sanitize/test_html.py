@@ -22,6 +22,12 @@ def test_the_content_stays_and_the_rest_goes(doc_type: str) -> None:
         assert unwanted not in text
 
 
+@pytest.mark.parametrize("doc_type", ["technical", "web", "narrative", "faq"])
+def test_a_heading_that_is_a_button_stays(doc_type: str) -> None:
+    text = to_markdown(PAGE.replace("<h2>Rank</h2>", "<h2><button>Rank</button></h2>"), doc_type)
+    assert "## Rank" in text
+
+
 def test_faq_lists_stay_whole() -> None:
     page = "<ul>" + "".join(f"<li><a>Q: Question {n}?</a></li><li>A: Answer {n}.</li>" for n in range(5)) + "</ul>"
     text = to_markdown(page, "faq")
