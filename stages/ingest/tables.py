@@ -92,7 +92,7 @@ def _rows(suffix: str, file: Any, max_bytes: int) -> Rows:
     if suffix == ".json":
         return _json(file.read(max_bytes + 1), max_bytes)
     if suffix in (".csv", ".tsv"):
-        return _csv(file, "," if suffix == ".csv" else "\t", max_bytes)
+        return _csv(file, ",;" if suffix == ".csv" else "\t", max_bytes)
     return _lines(file, max_bytes)
 
 
@@ -129,9 +129,12 @@ def _record(item: Any) -> Record | Refused:
     return Refused("unreadable", f"an object was expected, not a JSON {type(item).__name__}")
 
 
-def _csv(file: Any, delimiter: str, max_bytes: int) -> Rows:
+def _csv(file: Any, delimiters: str, max_bytes: int) -> Rows:
+    """The rows of a table; of several delimiters, that counts which the first line has most often."""
     csv.field_size_limit(max_bytes)
     text = io.TextIOWrapper(file, encoding=_charset(file), errors="replace", newline="")
+    delimiter = max(delimiters, key=text.readline(max_bytes).count)
+    text.seek(0)
     for row in csv.DictReader(text, delimiter=delimiter):
         yield {str(key): value for key, value in row.items()}
 

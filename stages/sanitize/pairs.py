@@ -15,7 +15,7 @@ from stages.documents import fold_space
 from stages.sanitize.product import product_text
 from stages.sanitize.records import Unreadable
 
-TABLES = {"text/csv": ",", "text/tab-separated-values": "\t"}
+TABLES = {"text/csv": ",;", "text/tab-separated-values": "\t"}  # what parts cells; `;` where a comma is in numbers
 csv.field_size_limit(2**31 - 1)  # a cell may hold a whole page
 
 
@@ -33,8 +33,12 @@ def clean_pairs(text: str, lines: bool) -> str:
     return _written(items)
 
 
-def clean_rows(text: str, delimiter: str) -> str | None:
-    """Clean every row of a table as a pair; None where it has no columns `input` and `output`."""
+def clean_rows(text: str, delimiters: str) -> str | None:
+    """Clean every row of a table as a pair; None where it has no columns `input` and `output`.
+
+    Of several delimiters, that counts which the first line has most often.
+    """
+    delimiter = max(delimiters, key=text.partition("\n")[0].count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
     if not {"input", "output"} <= set(rows.fieldnames or ()):
         return None

@@ -128,6 +128,7 @@ def _parquet(rows: list[Row]) -> bytes:
         ("t.jsonl", "\n".join(map(json.dumps, TEXTS)).encode()),
         ("t.jsonl.gz", gzip.compress("\n".join(map(json.dumps, TEXTS)).encode())),
         ("t.csv", b"\xef\xbb\xbfid,body,head\nk1,The first text.,One\nk2,The second.,\n"),
+        ("t.csv", b"id;body;head\nk1;The first text.;One\nk2;The second.;\n"),
         ("t.tsv", b"id\tbody\thead\nk1\tThe first text.\tOne\nk2\tThe second.\t\n"),
         ("t.parquet", _parquet(TEXTS)),
     ],

@@ -29,11 +29,11 @@ def test_json_lines() -> None:
     assert json.loads(clean_pairs(text, lines=True)) == [{"input": "a b", "output": "c"}, {"input": "d", "output": "e"}]
 
 
-@pytest.mark.parametrize("delimiter", [",", "\t"])
-def test_the_rows_of_a_table_are_pairs_like_others(delimiter: str) -> None:
+@pytest.mark.parametrize(("delimiter", "known"), [(",", ",;"), (";", ",;"), ("\t", "\t")])
+def test_the_rows_of_a_table_are_pairs_like_others(delimiter: str, known: str) -> None:
     head = ["input", "output", "layout"]
     cells = [head, ["<h1>X200</h1>", '"{""name"": ""X200""}"', "card"], ['"Is it\n ""open""?"', "Yes."]]
-    found = clean_rows("\r\n".join(delimiter.join(row) for row in cells), delimiter)
+    found = clean_rows("\r\n".join(delimiter.join(row) for row in cells), known)
     assert found is not None
     assert json.loads(found) == [
         {"input": "# X200", "output": {"name": "X200"}, "layout": "card"},
