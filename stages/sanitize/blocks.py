@@ -2,7 +2,7 @@
 
 Run `pip`:                        prose
                                   (`pip` itself is code, and so are addresses)
-    pip install x                 code: fenced, indented below a blank line, <pre>
+    pip install x                 code: fenced, indented below a blank line, <pre>, <script>, <style>
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 FENCE = re.compile(r"[ >]*(?:[-*+]\s+|\d{1,9}[.)]\s+)?(`{3,}|~{3,})([^`\n]*)")
 INDENTED = re.compile(r" {4}|\t")
 ITEM = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s")
-PRE = re.compile(r"\s*<pre[\s>]", re.I)
+RAW = re.compile(r"\s*<(pre|script|style)[\s>]", re.I)
 SPAN = re.compile(
     r"(?<!`)(`++)(?:[^`\n]|\n(?![ \t]*\n))++\1(?!`)|(?<!`)``(?!`)(?:[^`\n]|`(?!`)){1,400}``(?!`)"
     r"|<(?:code|kbd|samp|tt|var)\b[^<>\n]{0,200}>[^<]*</"
@@ -46,8 +46,8 @@ def _lines(text: str) -> Iterator[tuple[bool, str]]:
             closing = None if closing.search(line) else closing
         elif (fence := FENCE.match(line)) and fence.group(1):
             code, closing = True, re.compile(rf"^[ >]*{fence.group(1)[0]}{{{len(fence.group(1))},}}\s*$")
-        elif PRE.match(line):
-            code, closing = True, re.compile("</pre>", re.I)
+        elif raw := RAW.match(line):
+            code, closing = True, re.compile(f"</{raw.group(1)}>", re.I)
             closing = None if closing.search(line) else closing
         elif not line.strip():
             blank = True
@@ -62,10 +62,11 @@ def _lines(text: str) -> Iterator[tuple[bool, str]]:
 
 def outside_code(text: str, change: Callable[[str], str]) -> str:
     """The text with `change` applied to what is neither code nor an address."""
-    return "".join(run if code else _outside_spans(run, change) for code, run in runs(text))
+    return "".join(run if code else outside_spans(run, change) for code, run in runs(text))
 
 
-def _outside_spans(run: str, change: Callable[[str], str]) -> str:
+def outside_spans(run: str, change: Callable[[str], str]) -> str:
+    """Prose with `change` applied to what is neither a span of code nor an address."""
     out, end = [], 0
     for span in SPAN.finditer(run):
         out += [change(run[end : span.start()]), span.group()]

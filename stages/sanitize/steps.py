@@ -25,6 +25,7 @@ from stages.sanitize.html import to_markdown, whole_markdown
 from stages.sanitize.language import UNKNOWN, language_of
 from stages.sanitize.pairs import TABLES, clean_pairs, clean_rows
 from stages.sanitize.product import product_text
+from stages.sanitize.raw_html import without_html
 from stages.sanitize.records import Change, Drop, Filter, Step, Transform, Unreadable, drop, mask_notes, record_step
 from stages.sanitize.text import BY_DOC_TYPE, repair_unicode, tidy_lines
 from stages.sanitize.tree import title_of
@@ -100,7 +101,8 @@ def markup(document: Document) -> Change | None:
     if row["mime"] != "text/markdown":
         return None
     found = runs(front_matter.split(text)[1])
-    return Change("front_matter", "".join(run if code else without_comments(run) for code, run in found))
+    text = "".join(run if code else without_comments(run) for code, run in found)
+    return Change("front_matter", text if row["doc_type"] == "faq" else without_html(text))  # whose <details> are questions
 
 
 def unicode(document: Document) -> Change | None:
