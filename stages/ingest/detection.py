@@ -84,6 +84,7 @@ UNTRUE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-7", "punycode", "id
 SAMPLE = 200_000  # bytes from which an encoding is guessed
 WESTERN = ["cp1252", "cp1250", "cp1251", "utf_16"]
 OTHER = ["cp1251", "koi8_r", "cp1253", "cp1255", "cp1256", "gb18030", "big5", "cp932", "euc_jp", "cp949"]
+FEW = 10  # characters that are no ASCII say little: "café 12 €" has two
 MANY = 0.3  # of the letters are no ASCII: French has 0.05, Polish 0.1, Greek, Russian and Chinese 0.8
 SCRIPTS = 6  # different upper bytes of UTF-16: NUL for ASCII, 4 for Cyrillic, 32 for signs
 LETTERS = bytes(range(65, 91)) + bytes(range(97, 123))
@@ -193,7 +194,7 @@ def _guessed(content: bytes) -> str:
     if (lost := text.count("\ufffd")) * 10 < len(text) - len(in_ascii) - lost:
         return "utf-8"
     high, letters = len(sample) - len(in_ascii), len(sample) - len(sample.translate(None, LETTERS))
-    wide = high > MANY * (high + letters)
+    wide = high > max(FEW, MANY * (high + letters))
     matches = charset_normalizer.from_bytes(sample, cp_isolation=OTHER if wide else WESTERN)
     best = matches.best()
     if wide and best:
