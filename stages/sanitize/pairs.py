@@ -3,7 +3,7 @@ r"""A list of input/output pairs, the guide's dataset form, cleaned item by item
     [{"input": "<div>…", "output": {"name": "X200"}, "layout": "card"}]  ->  the same JSON, inputs as product text
     input,output\n<div>…,"{""name"": ""X200""}"                          ->  the JSON of its rows
 
-An item that is no pair is left as it is: `prepare` rejects it by its index.
+An item that is no pair, and a line that is no JSON, is left as it is: `prepare` rejects it by its index.
 """
 
 import csv
@@ -23,14 +23,28 @@ def clean_pairs(text: str, lines: bool) -> str:
     """Clean every pair of a JSON list, or of JSON lines.
 
     Raises:
-        Unreadable: the text is not JSON, or not a list.
+        Unreadable: the text is not JSON, or not a list; of JSON lines, none is.
     """
-    items = (
-        [_parse(line, f"line {n}: ") for n, line in enumerate(text.split("\n")) if line.strip()] if lines else _parse(text, "")
-    )
+    items = _lines(text) if lines else _parse(text, "")
     if not isinstance(items, list):
         raise Unreadable(f"a list of pairs was expected, not a JSON {type(items).__name__}")
     return _written(items)
+
+
+def _lines(text: str) -> list[Any]:
+    """The values of JSON lines; a line that is broken is a text."""
+    items: list[Any] = []
+    failed: list[Unreadable] = []
+    for n, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                items.append(_parse(line, f"line {n}: "))
+            except Unreadable as error:
+                items.append(line)
+                failed.append(error)
+    if items and len(failed) == len(items):
+        raise failed[0]
+    return items
 
 
 def clean_rows(text: str, delimiters: str) -> str | None:

@@ -29,6 +29,13 @@ def test_json_lines() -> None:
     assert json.loads(clean_pairs(text, lines=True)) == [{"input": "a b", "output": "c"}, {"input": "d", "output": "e"}]
 
 
+def test_a_broken_line_costs_itself_only() -> None:
+    text = '{"input": "a", "output": "b"}\n{"input": "c"\n{"input": "d", "output": "e"}\n'
+    assert json.loads(clean_pairs(text, lines=True)) == [
+        {"input": "a", "output": "b"}, '{"input": "c"', {"input": "d", "output": "e"},
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("delimiter", "known"), [(",", ",;"), (";", ",;"), ("\t", "\t")])
 def test_the_rows_of_a_table_are_pairs_like_others(delimiter: str, known: str) -> None:
     head = ["input", "output", "layout"]
@@ -63,7 +70,7 @@ def test_half_a_surrogate_pair_can_still_be_written() -> None:
     [
         ("[{", False, "not JSON: "),
         ('{"input": "x"}', False, "a list of pairs was expected, not a JSON dict"),
-        ('{"input": "x"}\n{', True, "not JSON: line 1: "),
+        ("\n{\n]", True, "not JSON: line 2: "),
         ("[" * 100_000, False, "nested too deeply"),
     ],
 )
