@@ -68,8 +68,8 @@ def read(path: Path, rows: "list[Row]", threads: int) -> list[Reading]:
 def halves(rows: "list[Row]") -> "tuple[list[Row], list[Row]]":
     """Rows, two of them at least, as two lists of about as many tokens.
 
-    Two processes that share the threads read them in 0.75 to 0.85 of one's time: threads of one wait for each other at every
-    operation, and for Python, which sees 400 kB of logits a token.
+    Two processes that share the threads read them in 0.88 of one's time (benchmarks/README.md): threads of one wait for each
+    other at every operation, and for Python, which sees 400 kB of logits a token.
     """
     ends = list(accumulate(len(prompt) + len(target) for prompt, target in rows))
     middle = min(max(bisect(ends, ends[-1] / 2), 1), len(rows) - 1)

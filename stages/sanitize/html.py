@@ -8,9 +8,8 @@ import re
 from stages.sanitize.content import main_content
 from stages.sanitize.faq_page import mark_questions
 from stages.sanitize.markdown import render
-from stages.sanitize.tree import Element, body_of, parse
+from stages.sanitize.tree import HEADINGS, Element, body_of, parse
 
-HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 NOISE = ("script", "style", "noscript", "template", "svg", "iframe", "form", "nav", "footer", "aside", "button")
 UNREAD = ("script", "style", "noscript", "template", "svg", "iframe", "nav")
 FURNITURE = ("aside", "footer", "header", "form")  # of a page; in a book or a manual a note, a source, a title
@@ -27,15 +26,20 @@ def to_markdown(page: str, doc_type: str) -> str:
     tree = parse(page)
     if tree is None:
         return ""
-    for button in list(tree.iter("button")):
-        heading = button.getparent()
-        if heading is not None and heading.tag in HEADINGS and button.text_content().strip() == heading.text_content().strip():
-            button.drop_tag()  # a button goes as a control; this one opens what is below it, and is its heading
+    _open_headings(tree)
     if doc_type == "faq":
         mark_questions(tree)
         return render(without_noise(tree))
     found = main_content(tree, doc_type)
     return "" if found is None else render(found)
+
+
+def _open_headings(tree: Element) -> None:
+    """Keep the text of a heading that is a button, which opens what is below it: other buttons go, as controls."""
+    for button in list(tree.iter("button")):
+        heading = button.getparent()
+        if heading is not None and heading.tag in HEADINGS and button.text_content().strip() == heading.text_content().strip():
+            button.drop_tag()
 
 
 def whole_markdown(page: str) -> str:

@@ -20,7 +20,7 @@ from markdownify import markdownify
 from stages.documents import fold_space
 from stages.sanitize.json_ld import listed, objects, things
 from stages.sanitize.shapes import flatten, trail
-from stages.sanitize.tree import parse
+from stages.sanitize.tree import HEADINGS, parse
 
 DROPPED = ("script", "style", "noscript", "template", "svg", "iframe", "select", "input", "button", "textarea", "aside",
            "object", "canvas", "video", "audio")  # fmt: skip
@@ -33,7 +33,6 @@ OLD = re.compile(r"(^|[-_ ])(old|was|before|regular|list|rrp|uvp|strike|crossed|
 META = re.compile(r"(?:.*[:.])?(name|title|brand|manufacturer|category|amount|currency|price|lowprice|pricecurrency)", re.I)
 NAMING = re.compile(r"title: |data name: ")  # said already where a heading shows the same
 ITEMPROPS = ("name", "price", "lowPrice", "priceCurrency", "brand", "manufacturer", "category")
-HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 BLOCKS = ("div", "section", "article", "header", "footer", "main", "figure", "figcaption", "details", "summary", "center",
           "address", "fieldset", "legend", "form", "hgroup")  # fmt: skip
 

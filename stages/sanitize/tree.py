@@ -18,6 +18,7 @@ CONTROL_REFERENCE = re.compile(
     "&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01]|6553[45])(?![0-9])|[xX]0*(?:[0-8bcefBCEF]|1[0-9a-fA-F]|[fF]{3}[eEfF])(?![0-9a-fA-F]))"
 )
 Element: TypeAlias = lxml.html.HtmlElement
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 
 
 def parse(page: str) -> Element | None:
