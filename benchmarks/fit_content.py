@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 
 from stages.sanitize import content, signs
 from stages.sanitize.kinds import kind_signs
-from stages.sanitize.outline import outline
+from stages.sanitize.outline import outline, words_and_linked
 from stages.sanitize.told import told
 from stages.sanitize.tree import body_of, parse
 
@@ -40,7 +40,7 @@ def page_of(paths: tuple[Path, Path]) -> Page | None:
         return None
     rows = signs.signs(page)
     found = told(page.runs, truth["ground_truth"]["main_content"] or "").astype(float)
-    words = np.array([run.words for run in page.runs], float)
+    words = words_and_linked(page)[0]
     weights = np.minimum(3.0, 10 * (words + 1) / ((words * found).sum() or words.sum()))
     is_article = truth["_internal"]["page_type"]["primary"] == "article"
     return rows, found, weights, kind_signs(tree, page, rows, signs.names()), is_article

@@ -91,6 +91,7 @@ def _cleaned(shards: list[Path], folder: Path, cache: Cache, section: Sanitize) 
     targets = {shard: folder / f"{number:05d}.parquet" for number, shard in enumerate(shards)}
     keys = {shard: cache.key(shard) for shard in shards}
     missing = [shard for shard in shards if not cache.take(keys[shard], targets[shard])]
+    missing.sort(key=lambda shard: shard.stat().st_size, reverse=True)  # lest a worker be left alone with a large one
     if missing:
         steps = pipeline(section, missing, [targets[shard] for shard in missing])
         documents = sum(pq.read_metadata(shard).num_rows for shard in missing)

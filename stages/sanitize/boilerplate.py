@@ -46,7 +46,7 @@ def hashes(text: str, collection: str | None, section: Boilerplate) -> list[int]
 
 
 def _words(block: str) -> int:
-    return len(block.split()) + len(UNSPACED.findall(block))
+    return len(block.split()) + (0 if block.isascii() else len(UNSPACED.findall(block)))
 
 
 class Counts:

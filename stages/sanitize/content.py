@@ -1,9 +1,10 @@
 """The main content of a page: articles by trafilatura, pages of other kinds by weighing each run of their text.
 
-An article is one column of paragraphs, which trafilatura finds. A forum, a shop, a listing, documentation and a page of
-services spread their content over many containers, of which an article extractor takes one: there every run of text is
-weighed by what it is, where it stands and what holds it (`signs`), and what is too light goes. A page that may be either is
-decided by both, each as much as the page is likely to be of its kind. No page with text ends up empty.
+An article is one column of paragraphs, which trafilatura finds; where it finds little, its fallbacks look again. A forum, a
+shop, a listing, documentation and a page of services spread their content over many containers, of which an article
+extractor takes one: there every run of text is weighed by what it is, where it stands and what holds it (`signs`), and what
+is too light goes. A page that may be either is decided by both, each as much as the page is likely to be of its kind. No
+page with text ends up empty.
 
 `content.json` holds the weights, fitted by `benchmarks/fit_content.py` on the development pages of WCXB (CC-BY-4.0).
 """
@@ -17,15 +18,19 @@ from typing import Any
 
 import numpy as np
 import trafilatura
+from lxml import etree
 
 from stages.sanitize import signs
 from stages.sanitize.kinds import kind_signs
-from stages.sanitize.outline import UNREAD, Outline, Run, outline
+from stages.sanitize.outline import BLOCKS, UNREAD, Outline, Run, outline, words_and_linked
 from stages.sanitize.told import told
-from stages.sanitize.tree import Element, body_of
+from stages.sanitize.tree import PLAIN, Element, body_of, drop
 
 MODEL = Path(__file__).with_name("content.json")
 CONTENT = 0.25  # probability from which a run is kept: lower than one half, since what is lost is not found again
+ARTICLE = 0.45  # weight of a probable article from which it is asked for: less rarely decides, and costs as much
+PARAGRAPH = 15  # words; a run of more is one
+ENOUGH = 0.2  # of the words of a page's paragraphs: where trafilatura finds less, its fallbacks look again
 PROMOTION = re.compile(
     r"(?:read (?:more|also|next)|also read|see (?:also|more)|related|don'?t miss|must read|more (?:on this|from)|watch"
     r"|listen|recommended|you (?:may|might) also like|next up|up next|click here|subscribe|sign up|follow (?:us|me)|get the"
@@ -34,7 +39,9 @@ PROMOTION = re.compile(
     re.I,
 )
 HEADINGS = ("h2", "h3", "h4", "h5")
-SHAPE = ("br", "hr", "td", "th", "tr", "table", "tbody", "thead")  # empty, they still shape what is around them
+CELLS = ("td", "th", "tr", "tbody", "thead")
+EMPTY = "empty"
+SHAPE = ("br", "hr", "table", *CELLS)  # empty, they still shape what is around them
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,13 @@ def _model() -> dict[str, Any]:
     return {**model, "trees": Trees(**arrays, bias=model["runs"]["bias"])}
 
 
+@cache
+def load() -> None:
+    """Read the weights, and the words that trafilatura's last resort knows."""
+    _model()
+    trafilatura.extract("<html><body><p>Too short for it to be sure.</p></body></html>")
+
+
 def main_content(tree: Element, doc_type: str) -> Element | None:
     """The part of a page that is its content; None where it has no text. The tree itself is used up.
 
@@ -78,13 +92,14 @@ def main_content(tree: Element, doc_type: str) -> Element | None:
         tree: the parsed page.
         doc_type: of the document; a narrative is an article whatever its page looks like.
     """
+    _drop_unread(tree)
     body = body_of(tree)
     page = outline(body)
     if not page.runs:
         return None
     rows = signs.signs(page)
     weight = 1.0 if doc_type == "narrative" else _article_likelihood(tree, page, rows) ** 0.5
-    article = _article(tree, page) if weight > CONTENT else np.zeros(len(page.runs), bool)  # less would decide nothing alone
+    article = _article(tree, page) if weight > ARTICLE else np.zeros(len(page.runs), bool)
     if not article.any():
         kept = _model()["trees"](rows) > CONTENT
     elif weight > 1 - CONTENT:  # nor would what is left for the trees
@@ -109,45 +124,70 @@ def _article(tree: Element, page: Outline) -> np.ndarray:
     texts = [[(element, which, getattr(element, which)) for element, which in run.slots] for run in leading]
     for run in leading:
         _blank(run)
-    _drop_unread(tree, page)
-    text = trafilatura.extract(tree, include_comments=False, include_tables=True, deduplicate=False)
+    found = told(page.runs, _extracted(tree, fast=True))
+    if _share(page, found) < ENOUGH:
+        found = told(page.runs, _extracted(tree, fast=False))
     for element, which, before in (slot for slots in texts for slot in slots):
         setattr(element, which, before)
-    return told(page.runs, text or "") & ~away
+    return found & ~away
 
 
-def _drop_unread(tree: Element, page: Outline) -> None:
-    """Drop what trafilatura would copy several times before it drops it (only emptied, it took 9% longer).
+def _extracted(tree: Element, fast: bool) -> str:
+    """What trafilatura takes of a page; `fast` without its fallbacks, a third of its time, which most articles do not need."""
+    return trafilatura.extract(tree, include_comments=False, include_tables=True, deduplicate=False, fast=fast) or ""
 
-    Its last resort stays, JSON-LD; so do elements behind which the page goes on, without what they hold.
-    """
-    held = {element for run in page.runs for element, which in run.slots if which == "tail"}
-    for element in list(tree.iter(*UNREAD - {"head"})):
-        if "ld+json" in (element.get("type") or ""):
-            continue
-        if element in held or element.getparent() is None:
-            element.clear(keep_tail=True)
-        else:
-            element.getparent().remove(element)
+
+def _share(page: Outline, found: np.ndarray) -> float:
+    """The share of a page's paragraphs, by their words, that are found; 1 where it has none."""
+    words, linked = words_and_linked(page)
+    words[(words <= PARAGRAPH) | (linked > 0.3 * words)] = 0
+    return float(words[found].sum() / words.sum()) if words.any() else 1.0
+
+
+def _drop_unread(tree: Element) -> None:
+    """Drop what is never read, which trafilatura would copy several times; the head stays, and its last resort, JSON-LD."""
+    unread = list(tree.iter(*UNREAD - {"head"}))
+    drop(tree, (element for element in unread if "ld+json" not in (element.get("type") or "")))
 
 
 def _leads_away(page: Outline, run: Run) -> bool:
     """Whether a line in an article leads away from it: a paragraph or heading that is a link, "Read more: …"."""
-    if page.boxes[run.box].element.tag in ("p", *HEADINGS) and run.linked == run.words > 2:
+    words = len(run.words)
+    if page.boxes[run.box].tag in ("p", *HEADINGS) and run.linked == words > 2:
         return True
-    return run.words < 30 and bool(PROMOTION.match(run.text)) and (run.linked >= 0.4 * run.words or run.words < 4)
+    return words < 30 and (run.linked >= 0.4 * words or words < 4) and bool(PROMOTION.match(run.text))
 
 
 def _pruned(body: Element, page: Outline, kept: np.ndarray) -> Element:
-    """The body without the runs that are not kept, and without what is empty then."""
+    """The body without the runs that are not kept, the boxes that held no others, and what is empty then."""
     for run, keep in zip(page.runs, kept, strict=True):
         if not keep:
             _blank(run)
+    before = np.concatenate([[0], np.cumsum(kept)])
+    left = (box for box in page.boxes[1:] if box.first < box.end and before[box.first] == before[box.end])
+    for element in [box.element for box in left if box.tag not in CELLS]:
+        element.clear(keep_tail=True)
+    drop(body, body.iter(*UNREAD))
+    etree.strip_tags(body, *PLAIN)
     for element in reversed(list(body.iterdescendants())):
-        is_empty = not len(element) and not (element.text and element.text.strip())
-        if not isinstance(element.tag, str) or element.tag in UNREAD or (is_empty and element.tag not in SHAPE):
-            element.drop_tree()
+        if element.tag in SHAPE or not _is_empty(element):
+            continue
+        if element.tag in BLOCKS and _has_text(element.tail):
+            element.clear(keep_tail=True)
+            element.tag, element.tail = "br", element.tail.lstrip()
+        else:
+            element.tag = EMPTY
+    etree.strip_tags(body, EMPTY)  # white space stays: it may be all that two words of code have between them
     return body
+
+
+def _is_empty(element: Element) -> bool:
+    """Whether an element holds no text, and no element but empty ones."""
+    return not _has_text(element.text) and all(child.tag == EMPTY and not _has_text(child.tail) for child in element)
+
+
+def _has_text(text: str | None) -> bool:
+    return text is not None and bool(text.strip())
 
 
 def _blank(run: Run) -> None:

@@ -13,7 +13,7 @@ import re
 import resource
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,7 +22,6 @@ from datatrove.data import Document
 from datatrove.pipeline.base import PipelineStep
 
 from stages.params import Limits
-from stages.sanitize import language
 from stages.sanitize.records import Drop, Step, drop
 
 GRACE_S = 5  # after the child's own clock; it never needs it but where the clock cannot be set
@@ -31,17 +30,20 @@ UNSTABLE = ("timeout", "crashed")  # reasons that another machine, or this one o
 
 
 class Guard(PipelineStep):
-    """Runs steps on every record, each in at most `limits.seconds` and `limits.memory_mb`."""
+    """Runs steps on every record, each in at most `limits.seconds` and `limits.memory_mb`.
+
+    `load` reads what the steps would read when they first need it.
+    """
 
     type, name = "sanitize", "guard"
 
-    def __init__(self, steps: Sequence[Step], limits: Limits) -> None:
+    def __init__(self, steps: Sequence[Step], limits: Limits, load: Callable[[], object] = lambda: None) -> None:
         super().__init__()
-        self._steps, self._limits = steps, limits
+        self._steps, self._limits, self._load = steps, limits, load
 
     def run(self, data: Iterator[Document], rank: int = 0, world_size: int = 1) -> Iterator[Document]:
-        language.load()  # before the fork, so that no child needs to
-        gc.freeze()  # else every full collection of a child walks the profiles, 0.1 s, and copies their pages
+        self._load()  # before the fork, so that no child needs to
+        gc.freeze()  # else every full collection of a child walks what was loaded, 0.1 s, and copies its pages
         with contextlib.ExitStack() as stack:
             child = _Child(self._steps, self._limits)
             stack.callback(lambda: child.end())

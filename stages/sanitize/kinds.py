@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import lxml.html
 import numpy as np
 
-from stages.sanitize.outline import Outline
+from stages.sanitize.outline import Outline, words_and_linked
 
 ADDRESSES = {
     "article": r"blogs?|news|articles?|posts?|story|stories|magazine|press|journal|recipes?|insights?|20\d\d|tips|entertainment"
@@ -63,8 +63,8 @@ def kind_signs(tree: lxml.html.HtmlElement, page: Outline, rows: np.ndarray, nam
 
 
 def _of_text(page: Outline, rows: np.ndarray, names: list[str]) -> dict[str, float]:
-    words, linked = (np.array([getattr(run, key) for run in page.runs], float) for key in ("words", "linked"))
-    tags = [page.boxes[run.box].element.tag for run in page.runs]
+    words, linked = words_and_linked(page)
+    tags = [page.boxes[run.box].tag for run in page.runs]
     total, share = words.sum(), words / words.sum()
     long = (words > 15) & (linked < 0.3 * words)
     column = {name: index for index, name in enumerate(names)}

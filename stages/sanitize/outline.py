@@ -6,9 +6,10 @@ A run is what a reader sees as one line or paragraph: the text between two bound
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import lxml.html
+import numpy as np
 from lxml import etree
 
 WORD = re.compile(r"\w+")
@@ -29,6 +30,7 @@ class Box:
     """A block element: its place in the tree, and which runs it holds."""
 
     element: lxml.html.HtmlElement
+    tag: str
     parent: int
     first: int  # its first run
     end: int = 0  # behind its last run
@@ -39,10 +41,10 @@ class Run:
     """A piece of text that no block element interrupts."""
 
     box: int
-    slots: list[Slot] = field(default_factory=list)
-    text: str = ""
-    words: int = 0
-    linked: int = 0  # of the words
+    slots: list[Slot]
+    text: str
+    words: list[str]  # in lower case
+    linked: int  # of the words
 
 
 @dataclass(slots=True)
@@ -53,9 +55,19 @@ class Outline:
     runs: list[Run]
 
 
+def words_of(text: str) -> list[str]:
+    """The lower-case words of a text."""
+    return WORD.findall(text.lower())
+
+
+def words_and_linked(page: Outline) -> tuple[np.ndarray, np.ndarray]:
+    """How many words each run has, and how many of them are links."""
+    return np.array([len(run.words) for run in page.runs], float), np.array([run.linked for run in page.runs], float)
+
+
 class _Walk:
     def __init__(self, body: lxml.html.HtmlElement) -> None:
-        self.boxes = [Box(body, -1, 0)]
+        self.boxes = [Box(body, body.tag, -1, 0)]
         self.runs: list[Run] = []
         self.open = [0]
         self.links = 0
@@ -64,27 +76,26 @@ class _Walk:
         self.linked: list[str] = []
 
     def say(self, element: lxml.html.HtmlElement, which: str, text: str | None) -> None:
-        if text:
-            self.slots.append((element, which))
-            self.texts.append(text)
-            if self.links:
-                self.linked.append(text)
+        if not text or (not self.texts and text.isspace()):  # which no run begins with
+            return
+        self.slots.append((element, which))
+        self.texts.append(text)
+        if self.links:
+            self.linked.append(text)
 
     def flush(self) -> None:
         """Close the present run; white space alone is none."""
-        if not self.texts:
-            return
         text = "".join(self.texts)
-        words = 0 if text.isspace() else len(WORD.findall(text))
-        if words:
-            linked = len(WORD.findall(" ".join(self.linked))) if self.linked else 0
-            self.runs.append(Run(self.open[-1], self.slots, " ".join(text.split()), words, min(linked, words)))
+        if words := words_of(text):
+            linked = len(words) if len(self.linked) == len(self.texts) else len(WORD.findall(" ".join(self.linked)))
+            self.runs.append(Run(self.open[-1], self.slots, " ".join(text.split()), words, min(linked, len(words))))
         self.slots, self.texts, self.linked = [], [], []
 
     def enter(self, element: lxml.html.HtmlElement, tag: str) -> None:
         if tag in BLOCKS:
-            self.flush()
-            self.boxes.append(Box(element, self.open[-1], len(self.runs)))
+            if self.texts:
+                self.flush()
+            self.boxes.append(Box(element, tag, self.open[-1], len(self.runs)))
             self.open.append(len(self.boxes) - 1)
         elif tag == "a":
             self.links += 1
@@ -92,7 +103,8 @@ class _Walk:
 
     def leave(self, element: lxml.html.HtmlElement, tag: str) -> None:
         if tag in BLOCKS:
-            self.flush()
+            if self.texts:
+                self.flush()
             self.boxes[self.open.pop()].end = len(self.runs)
         elif tag == "a":
             self.links -= 1
@@ -100,22 +112,22 @@ class _Walk:
 
 
 def outline(body: lxml.html.HtmlElement) -> Outline:
-    """The outline of a body; what is never read, such as scripts, is left out."""
+    """The outline of a body without comments; what is never read, such as scripts, is left out."""
     walk = _Walk(body)
+    steps = etree.iterwalk(body, events=("start", "end"))
+    next(steps)  # the body itself
     walk.say(body, "text", body.text)
-    steps = etree.iterwalk(body, events=("start", "end", "comment", "pi"))
     for event, element in steps:
         tag = element.tag
-        if element is body:
-            continue
-        if event == "start" and tag in UNREAD:
-            steps.skip_subtree()
+        if tag in UNREAD:
+            if event == "start":
+                steps.skip_subtree()
+            else:
+                walk.say(element, "tail", element.tail)
         elif event == "start":
             walk.enter(element, tag)
-        elif event == "end" and tag not in UNREAD:
+        elif element is not body:
             walk.leave(element, tag)
-        else:  # a comment, or the end of what is not read
-            walk.say(element, "tail", element.tail)
     walk.flush()
     walk.boxes[0].end = len(walk.runs)
     return Outline(walk.boxes, walk.runs)

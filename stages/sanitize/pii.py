@@ -30,8 +30,8 @@ KINDS = (
     Kind("secret", ("private key",), re.compile(
         r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----"
         r"(?:[^-]{0,20000}-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\s]{0,20000})")),
-    Kind("secret", ("akia", "asia", "gh", "xox", "eyj", "aiza", "k_", "sk-", "glpat-", "hf_", "npm_", "pypi-", "sg.", "hooks."),
-         re.compile(
+    Kind("secret", ("akia", "asia", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "xox", "eyj", "aiza", "k_live_",
+                    "k_test_", "sk-", "glpat-", "hf_", "npm_", "pypi-", "sg.", "hooks.slack"), re.compile(
         r"(?<![A-Za-z0-9])(?:(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Z0-9])"  # AWS
         r"|gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_\w{22,255}|glpat-[\w-]{20,64}"  # GitHub, GitLab
         r"|xox[abeoprs]-[A-Za-z0-9-]{10,250}|hooks\.slack\.com/services/[A-Za-z0-9/]{20,100}"  # Slack
@@ -39,8 +39,8 @@ KINDS = (
         r"|AIza[\w-]{35}|[sr]k_(?:live|test)_[A-Za-z0-9]{16,250}|sk-[A-Za-z0-9_-]{20,250}"  # Google, Stripe, OpenAI
         r"|hf_[A-Za-z0-9]{30,64}|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,250}|SG\.[\w-]{16,32}\.[\w-]{16,64})")),
     Kind("secret", ("key", "token", "secret", "passw", "pwd", "bearer"), re.compile(
-        r"(?:key|token|secret|password|passwd|pwd|bearer)[\"'`]?(?:\s{0,3}(?:=>|:=|[:=])\s{0,3}[\"'`]?|\s)"
-        r"([A-Za-z0-9_+/=.~-]{16,200})(?![A-Za-z0-9_+/=.~(-])", re.IGNORECASE), assigned),
+        r"[KTSPBktspb](?i:(?<=k)ey|(?<=t)oken|(?<=s)ecret|(?<=p)assword|(?<=p)asswd|(?<=p)wd|(?<=b)earer)"
+        r"[\"'`]?(?:\s{0,3}(?:=>|:=|[:=])\s{0,3}[\"'`]?|\s)([A-Za-z0-9_+/=.~-]{16,200})(?![A-Za-z0-9_+/=.~(-])"), assigned),
     Kind("secret", ("://",), re.compile(r"(?<=://)[^\s:/@\[\]]{0,64}:([^\s:/@\[\]]{3,128})(?=@[\w.-])"), password),
     Kind("email", ("@",), re.compile(
         r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_](?:[\w-]{0,22}[^\W\d_])(?![\w-]|\.[^\W\d_]|:[\w/])"),

@@ -23,7 +23,7 @@ from stages.params import Sanitize
 from stages.sanitize import boilerplate
 from stages.sanitize.guard import Guard
 from stages.sanitize.records import Step, record_of
-from stages.sanitize.steps import is_table, steps
+from stages.sanitize.steps import is_table, load, steps
 
 READ_ROWS = 16  # decoded at a time: a store may hold a gigabyte in one row group
 GROUP_BYTES = 8_000_000  # of text, in one row group of a cleaned shard
@@ -49,7 +49,7 @@ def cleaned_schema(section: Sanitize) -> pa.Schema:
 
 def pipeline(section: Sanitize, sources: list[Path], targets: list[Path]) -> list[PipelineStep]:
     """The pipeline that makes `targets[i]` of `sources[i]`, one task each."""
-    guarded = Guard([*steps(section), Index(section)], section.limits)
+    guarded = Guard([*steps(section), Index(section)], section.limits, load)
     return [ReadShard(sources), guarded, WriteShard(targets, section)]
 
 

@@ -8,10 +8,9 @@ import re
 from collections import Counter
 from functools import lru_cache
 
-import lxml.html
 import numpy as np
 
-from stages.sanitize.outline import HIDDEN, Outline
+from stages.sanitize.outline import HIDDEN, Outline, Run, words_and_linked
 
 GROUPS = {
     "navigation": r"nav\w*|menu\w*|megamenu|topbar|offcanvas|drawer|hamburger|toolbar|submenu|dropdown",
@@ -53,12 +52,14 @@ TAGS = tuple(
     "h1 h2 h3 h4 h5 h6 p li td th dt dd pre blockquote figcaption div section article label summary button option ul header br "
     "body legend".split()
 )
-PHRASES = re.compile(
-    r"©|\b(?:all rights reserved|cookies?|subscribe|sign (?:in|up)|log ?in|newsletter|privacy|terms|share|read more|follow us"
-    r"|copyright|advertisement|skip to|contact us|min read|views?|comments?|reply|loading|close|menu|search|posted|by|updated"
-    r"|published|add to cart|sort by|filter|show more|view all|learn more|click here|report|like|joined|powered by|related)\b",
-    re.I,
+PHRASES = (
+    "all rights reserved|cookie|cookies|subscribe|sign in|sign up|log in|login|newsletter|privacy|terms|share|read more"
+    "|follow us|copyright|advertisement|skip to|contact us|min read|view|views|comment|comments|reply|loading|close|menu"
+    "|search|posted|by|updated|published|add to cart|sort by|filter|show more|view all|learn more|click here|report|like"
+    "|joined|powered by|related"
 )
+PHRASE = re.compile(rf"©|\b(?:{PHRASES})\b", re.I)
+FIRST_WORDS = frozenset(phrase.split()[0] for phrase in PHRASES.split("|"))
 SPLIT = re.compile(r"[^A-Za-z]+|(?<=[a-z])(?=[A-Z])")
 PATTERNS = [re.compile(pattern) for pattern in GROUPS.values()]
 BITS = (*GROUPS, *(f"in_{tag}" for tag in WITHIN), *(f"role_{role}" for role in ROLES), "concealed")
@@ -67,6 +68,7 @@ BIT_OF_ROLE = {role: 1 << BITS.index(f"role_{role}") for role in ROLES}
 LEVELS = (0, 1, 2, 3, 5)  # how far up the boxes are looked at
 NEAR = (-2, -1, 1, 2)
 WINDOWS = (3, 8)
+Attributes = dict[str, str]
 
 
 @lru_cache(100_000)
@@ -83,13 +85,12 @@ def groups_of(marks: str) -> int:
     return found
 
 
-def _own_bits(element: lxml.html.HtmlElement) -> tuple[int, int]:
+def _own_bits(tag: str, attributes: Attributes) -> tuple[int, int]:
     """The groups of an element's names, and all bits that hold for what is inside of it."""
-    bits = BIT_OF_TAG.get(element.tag, 0)
-    attributes = dict(element.items())
+    bits = BIT_OF_TAG.get(tag, 0)
     if not attributes:
         return 0, bits
-    named = groups_of(f"{attributes.get('class', '')} {attributes.get('id', '')}")
+    named = groups_of(attributes.get("class", "")) | groups_of(attributes.get("id", ""))
     bits |= named | BIT_OF_ROLE.get(attributes.get("role", ""), 0)
     if "hidden" in attributes or attributes.get("aria-hidden") == "true" or HIDDEN.search(attributes.get("style", "")):
         bits |= 1 << (len(BITS) - 1)
@@ -111,10 +112,11 @@ def signs(page: Outline) -> np.ndarray:
     """One row for each run and one column for each of `names`."""
     runs, boxes = page.runs, page.boxes
     n = len(runs)
-    words, linked = (np.array([getattr(run, key) for run in runs], float) for key in ("words", "linked"))
+    words, linked = words_and_linked(page)
     total_words, total_linked = (np.concatenate([[0.0], np.cumsum(values)]) for values in (words, linked))
     share = linked / words
-    columns = [*_of_text(page, words, share), *_of_place(page), *_of_neighbours(words, share)]
+    attributes: list[Attributes] = [dict(box.element.items()) for box in boxes]
+    columns = [*_of_text(page, words, share), *_of_place(page, attributes), *_of_neighbours(words, share)]
     for radius in WINDOWS:
         low, high = np.maximum(np.arange(n) - radius, 0), np.minimum(np.arange(n) + radius + 1, n)
         inside = total_words[high] - total_words[low]
@@ -130,12 +132,12 @@ def signs(page: Outline) -> np.ndarray:
                 box_words[owner] / total_words[-1],
             ]
         owner = np.where(parent[owner] > 0, parent[owner], owner)
-    return np.column_stack([*columns, *_of_tags(page), *_of_names(page)]).astype(np.float32)
+    return np.column_stack([*columns, *_of_tags(page), *_of_names(page, attributes)]).astype(np.float32)
 
 
 def _of_text(page: Outline, words: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
     texts = [run.text for run in page.runs]
-    phrases = np.array([len(PHRASES.findall(text[:400])) for text in texts])
+    phrases = np.array([_phrases(run) for run in page.runs])
     return [
         np.log1p(words) / 5, words <= 2, words <= 6, words > 15, words > 40, share, share > 0.95, share == 0,
         np.array([text[-1] in ".!?…”\"'’»:;" for text in texts]), np.array([text.isupper() for text in texts]),
@@ -144,9 +146,14 @@ def _of_text(page: Outline, words: np.ndarray, share: np.ndarray) -> list[np.nda
     ]  # fmt: skip
 
 
-def _of_place(page: Outline) -> list[np.ndarray]:
+def _phrases(run: Run) -> int:
+    """How many phrases a run has; most runs have no word that one begins with."""
+    return 0 if FIRST_WORDS.isdisjoint(run.words) and "©" not in run.text else len(PHRASE.findall(run.text[:400]))
+
+
+def _of_place(page: Outline, attributes: list[Attributes]) -> list[np.ndarray]:
     n, boxes = len(page.runs), page.boxes
-    kind = [(box.parent, box.element.tag, box.element.get("class")) for box in boxes]
+    kind = [(box.parent, box.tag, own.get("class")) for box, own in zip(boxes, attributes, strict=True)]
     alike = Counter(kind)
     depths, times = [0], [0]
     for box, count in zip(boxes[1:], (alike[each] for each in kind[1:]), strict=True):
@@ -155,7 +162,7 @@ def _of_place(page: Outline) -> list[np.ndarray]:
     owner = np.array([run.box for run in page.runs])
     above = np.array([max(boxes[index].parent, 0) for index in owner])
     place = np.arange(n)
-    h1 = next((i for i, run in enumerate(page.runs) if boxes[run.box].element.tag == "h1"), None)
+    h1 = next((i for i, run in enumerate(page.runs) if boxes[run.box].tag == "h1"), None)
     far = np.minimum(40, abs(place - h1)) / 40 if h1 is not None else np.full(n, 0.5)
     before, after = (place < h1, place >= h1) if h1 is not None else (np.zeros(n), np.zeros(n))
     depth, repeated = np.array(depths)[owner], np.array(times)[above]
@@ -174,15 +181,15 @@ def _of_neighbours(words: np.ndarray, share: np.ndarray) -> list[np.ndarray]:
 
 def _of_tags(page: Outline) -> list[np.ndarray]:
     place = {tag: index for index, tag in enumerate(TAGS)}
-    tags = np.array([place.get(page.boxes[run.box].element.tag, -1) for run in page.runs])
+    tags = np.array([place.get(page.boxes[run.box].tag, -1) for run in page.runs])
     return [tags == index for index in range(len(TAGS))]
 
 
-def _of_names(page: Outline) -> list[np.ndarray]:
+def _of_names(page: Outline, attributes: list[Attributes]) -> list[np.ndarray]:
     """Bits of all boxes around a run but the body, and the groups of the one that holds it."""
     around, own = [0], [0]
-    for box in page.boxes[1:]:
-        named, bits = _own_bits(box.element)
+    for box, marks in zip(page.boxes[1:], attributes[1:], strict=True):
+        named, bits = _own_bits(box.tag, marks) if box.end > box.first else (0, 0)
         own.append(named)
         around.append(around[box.parent] | bits)
     owner = [run.box for run in page.runs]

@@ -21,8 +21,10 @@ from stages import front_matter
 from stages.params import PersonalData, Policy, Sanitize
 from stages.sanitize import parsers, pdf, pii, quality, rst
 from stages.sanitize.blocks import runs, without_comments
+from stages.sanitize.content import load as load_weights
 from stages.sanitize.html import to_markdown, whole_markdown
 from stages.sanitize.language import UNKNOWN, language_of
+from stages.sanitize.language import load as load_profiles
 from stages.sanitize.pairs import TABLES, clean_pairs, clean_rows
 from stages.sanitize.product import product_text
 from stages.sanitize.raw_html import without_html
@@ -50,6 +52,12 @@ def steps(section: Sanitize) -> list[Step]:
         Filter("languages", partial(quality.wanted, languages=section.languages)),
         Pii(section.pii),
     ]
+
+
+def load() -> None:
+    """Read what the steps need when they are first used (0.5 s, once): processes that are forked afterwards have it."""
+    load_profiles()
+    load_weights()
 
 
 def is_pairs(document: Document) -> bool:

@@ -45,6 +45,7 @@ LINE_END = re.compile("\r\n|[\r\x0b\x85\u2028\u2029]")
 PAGE_END = re.compile("\n?\x0c\n?")
 ENTITY = re.compile(r"&(?:[A-Za-z]\w{1,30}|#\d{2,7}|#[xX][0-9a-fA-F]{2,6});")
 SURROGATE = re.compile("[\ud800-\udfff]")
+SUSPECT = re.compile("[^\x00-\x7f]{2}|[\x80-\x9fŒœÂÃ]")  # what every line has that ftfy calls bad
 Rules = tuple[tuple[re.Pattern[str], str], ...]
 BEFORE: Rules = ((SURROGATE, "\ufffd"), (LINE_END, "\n"), (PAGE_END, "\n\n"))
 AFTER: Rules = ((SPACE, " "), (INVISIBLE, ""), (CONTROL, ""), (TAGS, r"\1"), (JOINERS, r"\1"))
@@ -63,7 +64,7 @@ def repair_unicode(text: str) -> str:
 def _repair_once(text: str) -> str:
     text = _replaced(SOFT_HYPHEN.sub("", mend_marked(text)), BEFORE)
     text = "\n".join(map(_unscrambled, text.split("\n")))
-    text = _replaced(outside_code(text, _without_entities) if "&" in text else text, AFTER)
+    text = _replaced(outside_code(text, _without_entities) if ENTITY.search(text) else text, AFTER)
     one_way = MARKS.search(text) and not RIGHT_TO_LEFT.search(text)
     return unicodedata.normalize("NFC", MARKS.sub("", text) if one_way else text)
 
@@ -78,8 +79,8 @@ def _replaced(text: str, rules: Rules) -> str:
 
 
 def _unscrambled(line: str) -> str:
-    """A line without mojibake; most are ASCII, where there is none, and most others are not bad by ftfy's first question."""
-    clean = "\x1b" not in line if line.isascii() else not (CONTROL.search(line) or is_bad(line))
+    """A line without mojibake; most are ASCII, where there is none, and most others have nothing that ftfy could ask about."""
+    clean = "\x1b" not in line if line.isascii() else not (CONTROL.search(line) or (SUSPECT.search(line) and is_bad(line)))
     return line if clean else ftfy.fix_text(line, FTFY)
 
 

@@ -10,18 +10,13 @@ import re
 
 import numpy as np
 
-from stages.sanitize.outline import WORD, Run
+from stages.sanitize.outline import Run, words_of
 
 SHINGLE = 3  # words
 SHORT = 3  # words of a run that may stand anywhere in a text by chance
 AROUND = 3  # runs on either side that decide about such a one
 NEIGHBOURS = 5  # and about which of several equal ones is told
 Words = list[str]
-
-
-def words_of(text: str) -> Words:
-    """The lower-case words of a text."""
-    return WORD.findall(text.lower())
 
 
 def _shingles(words: Words) -> set[tuple[str, ...]]:
@@ -38,7 +33,7 @@ def told(runs: list[Run], text: str) -> np.ndarray:
     words = words_of(text)
     whole, left, known = f" {' '.join(words)} ", _shingles(words), set(words)
     lines = {" ".join(words_of(line)) for line in re.split(r"[\n|]", text)}
-    own = [words_of(run.text) for run in runs]
+    own = [run.words for run in runs]
     joined = [" ".join(each) for each in own]
     exact = np.array([known.issuperset(each) and f" {line} " in whole for each, line in zip(own, joined, strict=True)], bool)
     doubtful = exact & np.array([len(each) <= SHORT and line not in lines for each, line in zip(own, joined, strict=True)])
@@ -63,6 +58,8 @@ def _once(found: np.ndarray, joined: list[str], whole: str) -> np.ndarray:
         groups.setdefault(joined[n], []).append(int(n))
     kept = found.copy()
     for each, places in groups.items():
+        if len(places) == 1:
+            continue
         count = whole.count(f" {each} ") or 1
         if len(places) > count:
             near = {n: slice(max(0, n - NEIGHBOURS), n + NEIGHBOURS + 1) for n in places}

@@ -1,15 +1,21 @@
 """The main content of pages of several kinds, and that no page with text ends up empty."""
 
 import json
+import time
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from trafilatura import external
 
 from stages.sanitize import signs
-from stages.sanitize.content import MODEL, Trees
+from stages.sanitize.content import MODEL, Trees, _pruned, load
 from stages.sanitize.html import to_markdown
+from stages.sanitize.markdown import render
+from stages.sanitize.outline import outline
+from stages.sanitize.text import tidy_lines
+from stages.sanitize.tree import body_of, parse
 
 LONG = (
     "The rank of an adapter sets how much it can learn: a higher one takes more memory, more time and more examples, number {}."
@@ -66,6 +72,63 @@ def test_an_article_keeps_its_lists_tables_and_code() -> None:
 
 def test_a_narrative_is_an_article() -> None:
     assert LONG.format(3) in to_markdown(_page(f"<main>{PARAGRAPHS}</main>"), "narrative")
+
+
+def test_where_trafilatura_finds_little_of_an_article_its_fallbacks_look_again() -> None:
+    intro, chapter = (f"<p>{LONG.format(9)} {LONG.format(10)}</p>" * 2, PARAGRAPHS * 3)
+    body = f'<main><div class="post-content">{intro}</div><div class="chapter">{chapter}</div></main>'
+    assert LONG.format(3) in to_markdown(_page(body), "narrative")
+
+
+def test_the_words_of_the_last_fallback_are_read_before_a_page_asks_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(external, "JT_STOPLIST", None)
+    load.cache_clear()
+    load()
+    assert external.JT_STOPLIST
+
+
+def test_what_is_left_of_dropped_parts_goes_with_them() -> None:
+    cards = '<table><tr><td><a href="#">Nine doors</a></td><td>×</td></tr></table><hr><button>×</button>'
+    body = f'<article><h1>LoRA</h1>{PARAGRAPHS}</article><aside class="related">{cards}</aside>'
+    text = to_markdown(_page(body), "narrative")
+    assert "×" not in text
+    assert "---" not in text
+
+
+@pytest.mark.parametrize(
+    ("html", "kept", "text"),
+    [
+        ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table><p>e</p>", "ab d",
+         "| a | b |\n| --- | --- |\n|  | d |"),
+        ("<p>a</p><table><tr><td>b</td><td>×</td></tr></table><hr><div>c<button>×</button><hr></div>", "a", "a\n\n---"),
+        ("<pre><span>def</span><span> </span><span>merge</span><b>\n  </b><i>x</i></pre>", "def merge\n  x",
+         "```\ndef merge\n  x\n```"),
+        ("<p><b>a</b><span> </span>b<i> </i>c <em></em><u>d</u></p>", "abcd", "**a** b c d"),
+        ("<div>a<div></div>b<button> </button>c<aside>d</aside> e</div>", "abce", "a\nb\nc\ne"),
+        ("<div>a<div>b</div></div><p>c</p>", "ac", "a\n\nc"),
+    ],
+)  # fmt: skip
+def test_what_is_kept_keeps_its_shape(html: str, kept: str, text: str) -> None:
+    tree = parse(f"<body>{html}</body>")
+    assert tree is not None
+    page = outline(body_of(tree))
+    pruned = _pruned(body_of(tree), page, np.array([run.text[0] in kept for run in page.runs]))
+    assert tidy_lines(render(pruned)).strip() == text
+
+
+def test_what_parts_an_article_stays() -> None:
+    table = "<table><tr><th>rank</th><th></th></tr><tr><td></td><td>2 MB of it</td></tr></table>"
+    text = to_markdown(_page(f"<article>{PARAGRAPHS}<p>* * *</p>{PARAGRAPHS}<hr>{table}{PARAGRAPHS}</article>"), "narrative")
+    for part in ("\n* * *\n", "\n---\n", "| rank |  |\n| --- | --- |\n|  | 2 MB of it |"):
+        assert part in text
+
+
+@pytest.mark.parametrize("part", ["word <img src=x> ", "word <script>x</script>"])
+def test_time_grows_with_the_page_and_not_with_its_square(part: str) -> None:
+    """60,000 take 2 s here; where the texts between them are joined one by one, a minute and gigabytes."""
+    start = time.process_time()
+    assert len(to_markdown(f"<p>{part * 60_000}</p>", "web")) > 60_000
+    assert time.process_time() - start < 15
 
 
 def test_what_only_noscript_holds_is_content() -> None:

@@ -64,6 +64,17 @@ def test_the_clock_is_of_one_document_not_of_all() -> None:
     assert [document.text for document in done] == ["fine"] * 4
 
 
+def test_what_is_loaded_once_every_child_has() -> None:
+    loaded: list[int] = []
+
+    def told(document: Document) -> Change:
+        return Change("x", str(loaded == [os.getppid()])) if document.id != "exit" else _work(document)
+
+    guard = Guard([Transform("x", told)], LIMITS, lambda: loaded.append(os.getpid()))
+    done = list(guard.run(iter([record_of({"doc_id": name}) for name in ("before", "exit", "after")])))
+    assert [document.text for document in done] == ["True", "", "True"]
+
+
 def test_no_process_is_left() -> None:
     def told(document: Document) -> Change:
         return Change("x", str(os.getpid()))

@@ -21,6 +21,8 @@ def _render(html: str) -> str:
         ("<table><tr><th>a</th></tr><tr><td>x|y</td></tr></table>", "| a |\n| --- |\n| x\\|y |"),
         ("<p>a <code>b_c</code> <a href='#'>d</a> <img src='x' alt='e'>*</p>", "a `b_c` d *"),
         ("<blockquote>a</blockquote>", "> a"),
+        ("<p>a <span> b</span> <time> c </time>\n<img src='x'> d<u></u></p>", "a b c d"),
+        ("<p><span>a </span></p><p><a href='#'><b>b</b></a> <label>c</label></p>", "a\n\n**b** c"),
         ("<p>a line\n  end is a <b>space</b><br>and a break</p>", "a line end is a **space**  \nand a break"),
     ],
 )

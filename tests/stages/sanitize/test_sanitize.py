@@ -5,14 +5,18 @@ import random
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from datatrove.pipeline.base import PipelineStep
 
 from stages.command import Failure
 from stages.documents import LEDGER, STORE, Row, Shards, document_id, read_shards
 from stages.ingest.__main__ import files_below, ingest
 from stages.params import Params, Sanitize
+from stages.sanitize import __main__ as stage
 from stages.sanitize.__main__ import Summary, sanitize
+from stages.sanitize.pipeline import pipeline
 from tests.conftest import ROOT
 from tests.stages.files import epub, pdf
 
@@ -75,6 +79,19 @@ def test_every_file_is_kept_or_dropped_once(clean: Path) -> None:
     found = [row["source_uri"] for stem in ("kept", "dropped") for row in read_shards(clean / "one", stem)]
     assert sorted(found) == files_below(clean / "raw")
     assert {uri: row["drop_reason"] for uri, row in _rows(clean / "one", "dropped").items()} == DROPPED
+
+
+def test_the_largest_shards_are_cleaned_first(clean: Path, loaded: Params, tmp_path: Path, monkeypatch: Any) -> None:
+    orders: list[list[int]] = []
+
+    def recorded(section: Sanitize, sources: list[Path], targets: list[Path]) -> list[PipelineStep]:
+        orders.append([path.stat().st_size for path in sources])
+        return pipeline(section, sources, targets)
+
+    monkeypatch.setattr(stage, "pipeline", recorded)
+    sanitize(clean / "store", tmp_path / "clean", loaded.sanitize, tmp_path / "cache")
+    assert orders == [sorted(orders[0], reverse=True)]
+    assert _files(tmp_path / "clean") == _files(clean / "one")
 
 
 def test_duplicates_name_their_twin(clean: Path) -> None:

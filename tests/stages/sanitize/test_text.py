@@ -3,10 +3,11 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from ftfy.badness import MOJIBAKE_CATEGORIES, is_bad
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from stages.sanitize.text import BY_DOC_TYPE, repair_unicode, tidy_lines
+from stages.sanitize.text import BY_DOC_TYPE, SUSPECT, repair_unicode, tidy_lines
 from tests.stages.sanitize.odd import REPEATED, TEXTS
 
 TRANSFORMS = {"unicode": repair_unicode, "lines": tidy_lines} | {
@@ -85,3 +86,16 @@ def test_time_grows_with_the_text_and_not_with_its_square(name: str) -> None:
         start = time.process_time()
         TRANSFORMS[name](text)
         assert time.process_time() - start < 5, repr(unit)
+
+
+ODD = "".join(MOJIBAKE_CATEGORIES.values()).replace("-", "") + "ÂÃÎÐØÙŒœ‚ÄвЂГўВРСβ€ΒΓΞΟā√≈à"
+
+
+@settings(max_examples=1000)
+@example("Œ.")
+@example("aÃ ")
+@example("Â x")
+@example("a\x81")
+@given(st.text(st.one_of(st.sampled_from(ODD), st.sampled_from("aZ ,.5-\xa0\x81")), min_size=1, max_size=5))
+def test_what_ftfy_calls_bad_is_always_asked_about(line: str) -> None:
+    assert SUSPECT.search(line) or not is_bad(line)
