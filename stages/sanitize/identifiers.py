@@ -39,6 +39,7 @@ ANNOUNCED = re.compile(
     r"(?:phone|\btel|\bfax|mobil|\bcell|\bcall|whatsapp|\bsms|hotline|tél|portable|appele|handy|rufnummer|☎|📞)[^\d\n]{0,24}$",
     re.IGNORECASE)  # fmt: skip
 NORTH_AMERICAN = re.compile(r"\(\d{3}\) ?\d{3}[-. ]\d{4}")
+NORTH_AMERICAN_BARE = re.compile(r"(?:1[-.])?[2-9]\d\d([-.])[2-9]\d\d\1\d{4}")
 FRENCH = re.compile(r"0[1-9](?:([ .-])\d\d)(?:\1\d\d){3}")
 DATE = re.compile(r"(?:19|20)\d\d([-/. ]?)\d\d\1\d\d|\d\d([-/. ])\d\d\2(?:19|20)\d\d(?:\D.*)?")
 ADDRESS_WORD = r"ip|ipv4|address|addr|host|server|dns|resolver|ping|gateway|client|peer"
@@ -81,12 +82,19 @@ def is_card(number: str) -> bool:
 
 
 def phone(found: Found, language: str) -> Span | None:
-    """A possible international number; a national one in an unmistakable form, or announced by a word such as `Tel.`."""
+    """A possible international number; a national one in an unmistakable form, or announced by a word such as `Tel.`.
+
+    Serial numbers are written with hyphens too, and with leading zeros: there the number must be in use.
+    """
     number = found.group()
     if not 7 <= sum(map(str.isdigit, number)) <= 16 or DATE.fullmatch(number):
         return None
     if number.startswith("+"):
         known = _numbered(number, None, valid=False)
+    elif number.startswith("00"):
+        known = _numbered(f"+{number[2:]}", None, valid=True)
+    elif NORTH_AMERICAN_BARE.fullmatch(number):
+        known = _numbered(number, "US", valid=True)
     elif NORTH_AMERICAN.fullmatch(number) or (FRENCH.fullmatch(number) and language == "fr"):
         known = True
     else:

@@ -16,6 +16,7 @@ from stages.sanitize.product import product_text
 from stages.sanitize.records import Unreadable
 
 TABLES = {"text/csv": ",;", "text/tab-separated-values": "\t"}  # what parts cells; `;` where a comma is in numbers
+PAIR = {"input", "output"}  # columns, however they are capitalised
 csv.field_size_limit(2**31 - 1)  # a cell may hold a whole page
 
 
@@ -54,7 +55,8 @@ def clean_rows(text: str, delimiters: str) -> str | None:
     """
     delimiter = max(delimiters, key=text.partition("\n")[0].count)
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
-    if not {"input", "output"} <= set(rows.fieldnames or ()):
+    rows.fieldnames = [folded if (folded := name.strip().lower()) in PAIR else name for name in rows.fieldnames or ()]
+    if not set(rows.fieldnames) >= PAIR:
         return None
     return _written([{**{str(key): cell for key, cell in row.items()}, "output": _object(row["output"])} for row in rows])
 
