@@ -3,8 +3,8 @@
 An article is one column of paragraphs, which trafilatura finds; where it finds little, its fallbacks look again. A forum, a
 shop, a listing, documentation and a page of services spread their content over many containers, of which an article
 extractor takes one: there every run of text is weighed by what it is, where it stands and what holds it (`signs`), and what
-is too light goes. A page that may be either is decided by both, each as much as the page is likely to be of its kind. No
-page with text ends up empty.
+is too light goes. A page that may be either is decided by both, each as much as the page is likely to be of its kind. A whole
+book on one page is all content. No page with text ends up empty.
 
 `content.json` holds the weights, fitted by `benchmarks/fit_content.py` on the development pages of WCXB (CC-BY-4.0).
 """
@@ -30,6 +30,12 @@ MODEL = Path(__file__).with_name("content.json")
 CONTENT = 0.25  # probability from which a run is kept: lower than one half, since what is lost is not found again
 ARTICLE = 0.45  # weight of a probable article from which it is asked for: less rarely decides, and costs as much
 PARAGRAPH = 15  # words; a run of more is one
+BOOK = 10_000  # words of a page that may be a whole book
+FEW = 0.1  # of the words of a book are links, or stand in what names itself a part of a site
+SITE = (
+    "navigation side foot related share consent advert letter crumb pages popup login in_nav in_header in_footer in_aside "
+    "in_form"
+).split()
 ENOUGH = 0.2  # of the words of a page's paragraphs: where trafilatura finds less, its fallbacks look again
 PROMOTION = re.compile(
     r"(?:read (?:more|also|next)|also read|see (?:also|more)|related|don'?t miss|must read|more (?:on this|from)|watch"
@@ -98,6 +104,9 @@ def main_content(tree: Element, doc_type: str) -> Element | None:
     if not page.runs:
         return None
     rows = signs.signs(page)
+    of_site = _of_site(rows)
+    if _is_book(page, of_site):
+        return _pruned(body, page, ~of_site)
     weight = 1.0 if doc_type == "narrative" else _article_likelihood(tree, page, rows) ** 0.5
     article = _article(tree, page) if weight > ARTICLE else np.zeros(len(page.runs), bool)
     if not article.any():
@@ -107,6 +116,19 @@ def main_content(tree: Element, doc_type: str) -> Element | None:
     else:
         kept = weight * article + (1 - weight) * _model()["trees"](rows) > CONTENT
     return _pruned(body, page, kept) if kept.any() else body
+
+
+def _of_site(rows: np.ndarray) -> np.ndarray:
+    """True for every run in what names itself a part of a site."""
+    columns = [signs.names().index(name) for name in SITE]
+    return np.asarray(rows[:, columns].any(axis=1))
+
+
+def _is_book(page: Outline, of_site: np.ndarray) -> bool:
+    """Whether a page is a whole book: an extractor would take its verse, its headings and its index for boilerplate."""
+    words, linked = words_and_linked(page)
+    total = words.sum()
+    return bool(total >= BOOK and linked.sum() <= FEW * total and words[of_site].sum() <= FEW * total)
 
 
 def _article_likelihood(tree: Element, page: Outline, rows: np.ndarray) -> float:

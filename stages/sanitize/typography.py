@@ -1,6 +1,6 @@
-"""Quotes, dashes, ellipses and spaces of narrative text, as its language sets them.
+"""Quotes, dashes, ellipses and spaces of narrative text as its language sets them, and emphasis in one form.
 
-"Wait..." -- he left.        ->  “Wait…” — he left.
+"Wait..." -- he _left_.      ->  “Wait…” — he *left*.
 "Attends..." dit-il; puis ?  ->  « Attends… » dit-il ; puis ?   with no-break spaces at French signs
 
 The language is told by its most frequent words; where it is not clear, quotes stay and French spacing is not applied.
@@ -23,6 +23,7 @@ FREQUENT = {
 CLEAR = 1.5  # times as many of its words as of the next language's
 QUOTES = {"en": ("“", "”"), "fr": (f"«{NO_BREAK}", f"{NO_BREAK}»"), "de": ("„", "“"), "es": ("«", "»"), "it": ("«", "»")}
 STRAIGHT = re.compile(r'"')
+EMPHASIS = re.compile(r"(?<![\w*_\\])_(?=[^\s_])((?:[^_*\n]|\n(?!\s*\n)){1,400}?)(?<=[^\s\\])_(?![\w*_])")
 ELLIPSIS = re.compile(r"(?<!\.)\.{3}(?!\.)|(?<!\.)(?<!\. ) ?\. \. \.(?! ?\.)")
 DASH = re.compile(r"(?<=[^\s|-])[ ]*(?<!-)--(?!-)[ ]*(?=[^\s|>-])")
 LAST_DASH = re.compile(r"(?<=[\w,.;!?”»])--$", re.MULTILINE)  # a verse or a speech that breaks off
@@ -44,7 +45,12 @@ def typeset(text: str, notes: Notes) -> str:
     """The text with the quotes, dashes and spaces of its language; code in it stays."""
     language = language_of_prose(text)
 
+    def starred(found: re.Match[str]) -> str:
+        notes.changed("_…_", "*…*")
+        return f"*{found[1]}*"
+
     def mend(prose: str) -> str:
+        prose = EMPHASIS.sub(starred, prose)
         for name, pattern, new in (
             ("...", ELLIPSIS, "…"),
             ("--", DASH, " — "),

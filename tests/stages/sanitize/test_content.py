@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from trafilatura import external
 
 from stages.sanitize import signs
-from stages.sanitize.content import MODEL, Trees, _pruned, load
+from stages.sanitize.content import MODEL, Trees, _is_book, _of_site, _pruned, load
 from stages.sanitize.html import to_markdown
 from stages.sanitize.markdown import render
 from stages.sanitize.outline import outline
@@ -129,6 +129,36 @@ def test_time_grows_with_the_page_and_not_with_its_square(part: str) -> None:
     start = time.process_time()
     assert len(to_markdown(f"<p>{part * 60_000}</p>", "web")) > 60_000
     assert time.process_time() - start < 15
+
+
+@pytest.mark.parametrize("doc_type", ["web", "narrative"])
+def test_a_whole_book_is_all_content(doc_type: str) -> None:
+    chapters = "".join(
+        f"<h2>Chapter {n}</h2><p>“Ten doors?”</p>{PARAGRAPHS * 4}<p>The key is small,<br>the door is tall.</p>"
+        for n in range(20)
+    )
+    index = "<ul><li>Doors, 3, 14</li><li>Keys, 15, 92</li></ul>"
+    text = to_markdown(f"<html><body>{HEAD}<h1>Keys</h1>{chapters}{index}{FOOT}</body></html>", doc_type)
+    for part in ("# Keys", *(f"## Chapter {n}\n\n“Ten doors?”\n" for n in range(20)), "the door is tall.", "- Doors, 3, 14"):
+        assert part in text
+    for part in ("Basket", "All rights reserved"):
+        assert part not in text
+
+
+@pytest.mark.parametrize(
+    ("body", "is_book"),
+    [
+        (PARAGRAPHS * 80, True),
+        (PARAGRAPHS * 40, False),
+        (PARAGRAPHS * 80 + f"<p><a href='#'>{LONG}</a></p>" * 60, False),
+        (PARAGRAPHS * 80 + f"<div class='sidebar'>{PARAGRAPHS * 10}</div>", False),
+    ],
+)
+def test_a_book_is_long_and_hardly_links_or_part_of_a_site(body: str, is_book: bool) -> None:
+    tree = parse(f"<body>{body}</body>")
+    assert tree is not None
+    page = outline(body_of(tree))
+    assert _is_book(page, _of_site(signs.signs(page))) == is_book
 
 
 def test_what_only_noscript_holds_is_content() -> None:
