@@ -46,7 +46,7 @@ PROMOTION = re.compile(
 )
 HEADINGS = ("h2", "h3", "h4", "h5")
 CELLS = ("td", "th", "tr", "tbody", "thead")
-EMPTY = "empty"
+EMPTY = "EMPTY"  # in capitals, which the parser leaves to no tag of a page
 SHAPE = ("br", "hr", "table", *CELLS)  # empty, they still shape what is around them
 
 

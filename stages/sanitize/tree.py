@@ -22,7 +22,7 @@ GARBLED_SPACE = re.compile("Â(\xa0|&nbsp;|&#160;)")  # mended here: at the end 
 Element: TypeAlias = lxml.html.HtmlElement
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 PLAIN = tuple("a abbr acronym bdi bdo big cite font img ins label mark nobr small span time u".split())  # no sign in Markdown
-GONE = "gone"
+GONE = "GONE"  # in capitals, which the parser leaves to no tag of a page
 
 
 def parse(page: str) -> Element | None:
