@@ -191,14 +191,18 @@ def _pruned(body: Element, page: Outline, kept: np.ndarray) -> Element:
         element.clear(keep_tail=True)
     drop(body, body.iter(*UNREAD))
     etree.strip_tags(body, *PLAIN)
+    inline: dict[Element, bool] = {}  # by the element around: whether a line goes on at the one looked at last
     for element in reversed(list(body.iterdescendants())):
+        parent, is_block = element.getparent(), element.tag in BLOCKS
+        goes_on = _has_text(element.tail) or inline.get(parent, False)
+        inline[parent] = not is_block
         if element.tag in SHAPE or not _is_empty(element):
             continue
-        if element.tag in BLOCKS and _has_text(element.tail):
+        if is_block and goes_on:
             element.clear(keep_tail=True)
-            element.tag, element.tail = "br", element.tail.lstrip()
+            element.tag, element.tail = "br", (element.tail or "").lstrip()
         else:
-            element.tag = EMPTY
+            element.tag, inline[parent] = EMPTY, goes_on
     etree.strip_tags(body, EMPTY)  # white space stays: it may be all that two words of code have between them
     return body
 

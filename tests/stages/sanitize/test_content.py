@@ -106,6 +106,7 @@ def test_what_is_left_of_dropped_parts_goes_with_them() -> None:
         ("<p><b>a</b><span> </span>b<i> </i>c <em></em><u>d</u></p>", "abcd", "**a** b c d"),
         ("<div>a<div></div>b<button> </button>c<aside>d</aside> e</div>", "abce", "a\nb\nc\ne"),
         ("<div>a<div>b</div></div><p>c</p>", "ac", "a\n\nc"),
+        ("<div>a<div>b</div><b>c</b><p></p><i></i><em>d</em><p></p><p></p></div>", "acd", "a\n**c**\n*d*"),
         ("<div><p><empty>a</empty></p><gone>b</gone><EMPTY>c</EMPTY></div>", "abc", "a\n\nbc"),
     ],
 )  # fmt: skip
