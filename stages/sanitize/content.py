@@ -198,7 +198,7 @@ def _pruned(body: Element, page: Outline, kept: np.ndarray) -> Element:
         inline[parent] = not is_block
         if element.tag in SHAPE or not _is_empty(element):
             continue
-        if is_block and goes_on:
+        if is_block and goes_on and next(element.iterancestors("pre"), None) is None:  # code has line ends of its own
             element.clear(keep_tail=True)
             element.tag, element.tail = "br", (element.tail or "").lstrip()
         else:

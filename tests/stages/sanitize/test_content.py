@@ -107,6 +107,7 @@ def test_what_is_left_of_dropped_parts_goes_with_them() -> None:
         ("<div>a<div></div>b<button> </button>c<aside>d</aside> e</div>", "abce", "a\nb\nc\ne"),
         ("<div>a<div>b</div></div><p>c</p>", "ac", "a\n\nc"),
         ("<div>a<div>b</div><b>c</b><p></p><i></i><em>d</em><p></p><p></p></div>", "acd", "a\n**c**\n*d*"),
+        ("<pre><button>b</button>  a\n<button>b</button>    <i>c</i> d</pre>", "ac", "```\n  a\n    c d\n```"),
         ("<div><p><empty>a</empty></p><gone>b</gone><EMPTY>c</EMPTY></div>", "abc", "a\n\nbc"),
     ],
 )  # fmt: skip
