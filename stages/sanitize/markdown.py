@@ -16,6 +16,7 @@ LANGUAGE = re.compile(
     r"(?:^|\s)(?:(?:language|lang|highlight-source|highlight-text|highlight|code)-|brush:\s*|sourceCode\s+)([a-z][\w+#]{0,20})",
     re.I,
 )
+NUMBERS = (("ol", "start"), ("td", "colspan"), ("th", "colspan"))  # markdownify fails at "½", and at 5,000 digits
 NO_LANGUAGE = ("none", "plaintext", "text", "default", "highlight", "block", "notranslate")
 
 
@@ -25,6 +26,10 @@ def render(content: lxml.html.HtmlElement) -> str:
     _open_layout(content)
     for cell in content.iter("td", "th"):
         _escape_bars(cell)
+    for tag, number in NUMBERS:
+        for element in content.iter(tag):
+            if not re.fullmatch(r"\d{1,9}", element.get(number, "1")):
+                del element.attrib[number]
     converter = MarkdownConverter(
         heading_style="ATX", bullets="-", escape_asterisks=False, escape_underscores=False, table_infer_header=True,
         code_language_callback=_language, wrap=True, wrap_width=None,
