@@ -16,6 +16,9 @@ LANGUAGE = re.compile(
     r"(?:^|\s)(?:(?:language|lang|highlight-source|highlight-text|highlight|code)-|brush:\s*|sourceCode\s+)([a-z][\w+#]{0,20})",
     re.I,
 )
+OTHER_BLOCKS = tuple(  # which markdownify takes for parts of a line
+    "address aside center details dialog fieldset figure footer form header hgroup legend main nav option summary".split()
+)
 NUMBERS = (("ol", "start"), ("td", "colspan"), ("th", "colspan"))  # markdownify fails at "½", and at 5,000 digits
 NO_LANGUAGE = ("none", "plaintext", "text", "default", "highlight", "block", "notranslate")
 
@@ -24,6 +27,8 @@ def render(content: lxml.html.HtmlElement) -> str:
     """An element as Markdown; where it nests too deeply for the renderer, its bare text."""
     etree.strip_tags(content, *PLAIN)
     _open_layout(content)
+    for block in list(content.iter(*OTHER_BLOCKS)):
+        block.tag = "div"
     for cell in content.iter("td", "th"):
         _escape_bars(cell)
     for tag, number in NUMBERS:
