@@ -6,6 +6,7 @@
 import re
 
 import lxml.html
+from bs4.element import NavigableString
 from lxml import etree
 from markdownify import MarkdownConverter
 
@@ -23,6 +24,18 @@ NUMBERS = (("ol", "start"), ("td", "colspan"), ("th", "colspan"))  # markdownify
 NO_LANGUAGE = ("none", "plaintext", "text", "default", "highlight", "block", "notranslate")
 
 
+class _Converter(MarkdownConverter):
+    """markdownify, but an empty block still parts the texts beside it, of which white space is gone by then."""
+
+    def convert_div(self, el: Node, text: str, parent_tags: set[str]) -> str:
+        return str(super().convert_div(el, text, parent_tags)) or _parting(el, parent_tags)  # type: ignore[misc]
+
+    def convert_p(self, el: Node, text: str, parent_tags: set[str]) -> str:
+        return str(super().convert_p(el, text, parent_tags)) or _parting(el, parent_tags)  # type: ignore[misc]
+
+    convert_article = convert_section = convert_div
+
+
 def render(content: lxml.html.HtmlElement) -> str:
     """An element as Markdown; where it nests too deeply for the renderer, its bare text."""
     etree.strip_tags(content, *PLAIN)
@@ -35,7 +48,7 @@ def render(content: lxml.html.HtmlElement) -> str:
         for element in content.iter(tag):
             if not re.fullmatch(r"\d{1,9}", element.get(number, "1")):
                 del element.attrib[number]
-    converter = MarkdownConverter(
+    converter = _Converter(
         heading_style="ATX", bullets="-", escape_asterisks=False, escape_underscores=False, table_infer_header=True,
         code_language_callback=_language, wrap=True, wrap_width=None,
     )  # with `wrap` a line end in the source is a space  # fmt: skip
@@ -46,6 +59,12 @@ def render(content: lxml.html.HtmlElement) -> str:
         return "\n".join(content.itertext())
     document.decompose()  # its parts hold each other: looking for such garbage took a tenth of the sanitizer's time
     return text
+
+
+def _parting(block: Node, around: set[str]) -> str:
+    beside = (block.previous_sibling, block.next_sibling)
+    is_between = any(isinstance(part, NavigableString) and part.strip() for part in beside)
+    return "\n" if is_between and "pre" not in around else ""
 
 
 def _open_layout(content: lxml.html.HtmlElement) -> None:

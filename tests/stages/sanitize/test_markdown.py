@@ -22,6 +22,7 @@ def _render(html: str) -> str:
         ("<p>a <code>b_c</code> <a href='#'>d</a> <img src='x' alt='e'>*</p>", "a `b_c` d *"),
         ("<blockquote>a</blockquote>", "> a"),
         ("<details><summary>a</summary>b <i>c</i></details>d<address>e</address><b>f</b>", "a\n\nb *c*\n\nd\n\ne\n\n**f**"),
+        ("a <div></div> b<figure> </figure>c <section></section><p> </p> d", "a\nb\nc\n\nd"),
         ("<ol start='3'><li>a</li></ol><ol start='½'><li>b</li></ol>", "3. a\n\n1. b"),
         (f"<ol start='{'9' * 5000}'><li>a</li></ol>", "1. a"),
         ("<table><tr><th colspan='²'>a</th><td colspan='2'>b</td></tr></table>", "| a | b | |\n| --- | --- | --- |"),
