@@ -33,7 +33,9 @@ def parse(page: str) -> Element | None:
     except (etree.ParserError, etree.XMLSyntaxError):
         return None
     if CONTROL_REFERENCE.search(page) or CONTROL.search(page):
-        _scrub(tree)
+        for part in (tree, *tree.itersiblings()):
+            _scrub(part)
+    _join_bodies(tree)
     return tree
 
 
@@ -58,6 +60,24 @@ def title_of(page: str) -> str | None:
     tree = parse(page)
     title = tree.findtext(".//title") if tree is not None else None
     return " ".join(title.split()) if title and title.strip() else None
+
+
+def _join_bodies(tree: Element) -> None:
+    """Move what follows `</body>` or `</html>`, which libxml2 leaves outside of both, to where a browser shows it."""
+    body = tree.find("body")
+    if body is None:
+        return
+    if body.tail and body.tail.strip():
+        last, which = (body[-1], "tail") if len(body) else (body, "text")
+        setattr(last, which, (getattr(last, which) or "") + body.tail)
+    body.tail = None
+    for part in [*body.itersiblings(), *tree.itersiblings()]:
+        body.append(part)
+        for other in [*part.findall("head"), *part.findall("body"), part]:
+            if other.tag == "head":
+                other.drop_tree()
+            elif other.tag in ("html", "body"):
+                other.tag = "div"
 
 
 def _scrub(tree: Element) -> None:
