@@ -36,9 +36,14 @@ def to_markdown(page: str, doc_type: str) -> str:
 
 def _open_headings(tree: Element) -> None:
     """Keep the text of a heading that is a button, which opens what is below it: other buttons go, as controls."""
+    texts: dict[Element, str] = {}  # of headings: one may hold 100,000 buttons
     for button in list(tree.iter("button")):
         heading = button.getparent()
-        if heading is not None and heading.tag in HEADINGS and button.text_content().strip() == heading.text_content().strip():
+        if heading is None or heading.tag not in HEADINGS:
+            continue
+        if heading not in texts:
+            texts[heading] = heading.text_content().strip()
+        if texts[heading] and button.text_content().strip() == texts[heading]:
             button.drop_tag()
 
 
