@@ -8,7 +8,7 @@ import re
 from stages.sanitize.content import main_content
 from stages.sanitize.faq_page import mark_questions
 from stages.sanitize.markdown import render
-from stages.sanitize.tree import HEADINGS, Element, body_of, parse
+from stages.sanitize.tree import HEADINGS, Element, body_of, drop, parse
 
 NOISE = ("script", "style", "noscript", "template", "svg", "iframe", "form", "nav", "footer", "aside", "button")
 UNREAD = ("script", "style", "noscript", "template", "svg", "iframe", "nav")
@@ -53,8 +53,7 @@ def whole_markdown(page: str) -> str:
     if tree is None:
         return ""
     body = body_of(tree)
-    for element in list(body.iter(*UNREAD)):
-        element.drop_tree()
+    drop(body, body.iter(*UNREAD))
     for element in list(body.iter(*FURNITURE)):
         element.tag = "div"
     return render(body)
@@ -64,13 +63,17 @@ def without_noise(tree: Element) -> Element:
     """The body of a page without scripts, navigation, forms and requests for consent."""
     body = body_of(tree)
     half = len(body.text_content()) / 2
+    noise = []
     for element in body.xpath("|".join(f".//{tag}" for tag in NOISE)):
         if element.tag == "form" and len(element.text_content()) > half:
             element.tag = "div"  # some frameworks wrap the whole page in one
         else:
-            element.drop_tree()
+            noise.append(element)
+    drop(body, noise)
+    consent = []
     for element in body.xpath(".//*[@class or @id]"):
         named = f"{element.get('class', '')} {element.get('id', '')}"
-        if CONSENT.search(named) and element.getparent() is not None and len(element.text_content()) < half:
-            element.drop_tree()
+        if CONSENT.search(named) and len(element.text_content()) < half:
+            consent.append(element)
+    drop(body, consent)
     return body
