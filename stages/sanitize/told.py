@@ -56,13 +56,13 @@ def _once(found: np.ndarray, joined: list[str], whole: str) -> np.ndarray:
     groups: dict[str, list[int]] = {}
     for n in np.flatnonzero(found):
         groups.setdefault(joined[n], []).append(int(n))
-    kept = found.copy()
+    kept, told_sizes = found.copy(), found * sizes
     for each, places in groups.items():
         if len(places) == 1:
             continue
         count = whole.count(f" {each} ") or 1
         if len(places) > count:
             near = {n: slice(max(0, n - NEIGHBOURS), n + NEIGHBOURS + 1) for n in places}
-            share = {n: (found * sizes)[near[n]].sum() / max(1.0, sizes[near[n]].sum()) for n in places}
+            share = {n: told_sizes[near[n]].sum() / max(1.0, sizes[near[n]].sum()) for n in places}
             kept[sorted(places, key=lambda n: (-share[n], n))[count:]] = False
     return kept

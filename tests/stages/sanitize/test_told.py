@@ -1,9 +1,11 @@
 """Which runs of a page a text tells."""
 
+import time
+
 import lxml.html
 import pytest
 
-from stages.sanitize.outline import outline
+from stages.sanitize.outline import Run, outline
 from stages.sanitize.told import told
 
 LONG = "The rank of an adapter sets how much it can learn from its examples."
@@ -27,3 +29,11 @@ OTHER = "Ten doors that no key of this world fits, and what they cost you."
 def test_told(page: str, text: str, kept: list[str]) -> None:
     runs = outline(lxml.html.document_fromstring(f"<body>{page}</body>").find("body")).runs
     assert sorted(run.text for run, stays in zip(runs, told(runs, text), strict=True) if stays) == sorted(kept)
+
+
+def test_time_grows_with_the_runs_that_are_alike_and_not_with_their_square() -> None:
+    """160,000 take 0.5 s here; where each weighs all runs anew, 11 s."""
+    runs = [Run(0, [], "one two three four", ["one", "two", "three", "four"], 0)] * 160_000
+    start = time.process_time()
+    assert told(runs, "one two three four").sum() == 1
+    assert time.process_time() - start < 4
