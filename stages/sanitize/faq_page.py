@@ -81,15 +81,15 @@ def _is_title_of_panel(element: lxml.html.HtmlElement) -> bool:
     text = _text(element)
     if not 3 <= len(text) <= LONGEST or element.xpath("ancestor-or-self::nav|ancestor-or-self::*[@role='navigation']"):
         return False
-    if any(
+    keys = ("aria-controls", "data-target", "data-bs-target", "data-toggle", "data-bs-toggle")
+    is_control = any(element.get(key) for key in keys)
+    if not (PANEL.search(_marks(element)) or ASKED.search(_marks(element)) or (is_control and text.endswith("?"))):
+        return False
+    return not any(  # else the inner one is the title
         PANEL.search(_marks(part)) or ASKED.search(_marks(part))
         for part in element.iterdescendants()
         if isinstance(part.tag, str)
-    ):
-        return False  # the inner one is the title
-    keys = ("aria-controls", "data-target", "data-bs-target", "data-toggle", "data-bs-toggle")
-    is_control = any(element.get(key) for key in keys)
-    return bool(PANEL.search(_marks(element)) or ASKED.search(_marks(element)) or (is_control and text.endswith("?")))
+    )
 
 
 def _head(element: lxml.html.HtmlElement) -> None:
