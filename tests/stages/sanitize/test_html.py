@@ -93,4 +93,4 @@ def test_time_grows_with_what_is_dropped_and_not_with_its_square(part: str) -> N
     text = (whole_markdown if "iframe" in part else partial(to_markdown, doc_type="faq"))(f"<p>{part * 80_000}</p>")
     assert text.count("word") == 80_000
     assert "x" not in text
-    assert time.process_time() - start < 6
+    assert time.process_time() - start < 8
