@@ -6,7 +6,7 @@ byline, a card. Nothing here knows a site.
 
 import re
 from collections import Counter
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -97,6 +97,7 @@ def _own_bits(tag: str, attributes: Attributes) -> tuple[int, int]:
     return named, bits
 
 
+@cache
 def names() -> list[str]:
     """The names of the columns of `signs`."""
     words = ["log_words", "two_words", "six_words", "15_words", "40_words", "linked", "all_linked", "no_link"]
