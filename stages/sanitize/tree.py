@@ -48,7 +48,7 @@ def body_of(tree: Element) -> Element:
 def drop(tree: Element, elements: Iterable[Element]) -> None:
     """Drop elements of a tree and all that they hold; the text behind each stays.
 
-    `drop_tree` writes the text before and behind anew for each of them: on a line with 100,000 images that is hours.
+    `drop_tree` writes the text before and behind anew for each of them: a line with 40,000 images took 17 s and 4.7 GB.
     """
     for element in list(elements):
         element.tag = GONE
